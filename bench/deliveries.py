@@ -34,6 +34,7 @@ from ccfs.db.engine import Database
 from ccfs.db.system import tenants
 from ccfs.db.system.jobs import callback_jobs
 from ccfs.db.tenant import exports
+from ccfs.model.exports.delivery import Lane
 from ccfs.model.exports.export import Export, ExportFilter, ExportKind
 from ccfs.model.exports.time_window import TimeWindow
 from ccfs.model.identity.tenancy import App
@@ -95,11 +96,16 @@ def insert_deliveries(database: Database, app: App, count: int, urls: list[str],
         connection.execute(sa.delete(schema.delivery_attempts))
         connection.execute(sa.delete(schema.deliveries))
         rows = [
-            {**common, "id": f"{number:032x}", "url": url, "receiver": url.rpartition("/")[0]}
+            {**common, "id": f"{number:032x}", "url": url, **_build_receiver_columns(app, url)}
             for number, url in ((number, urls[number % len(urls)]) for number in range(count))
         ]
         if rows:
             connection.execute(sa.insert(schema.deliveries).values(due_at=due_at, created_at=NOW), rows)
+
+
+def _build_receiver_columns(app: App, url: str) -> dict[str, str]:
+    receiver = url.rpartition("/")[0]
+    return {"receiver": receiver, "lane": Lane(receiver, app.id).format()}
 
 
 def measure_delivery_rate(node: Node, app: App, port: int, count: int) -> float:
@@ -131,7 +137,7 @@ def measure_idle_ms(database: Database, app: App, waiting: int) -> float:
     for _ in range(200):
         began = time.perf_counter()
         with database.read_transaction() as connection:
-            assert callback_jobs.list_due_receivers(connection, NOW) == []
+            assert callback_jobs.list_due_lanes(connection, NOW) == []
         times.append(time.perf_counter() - began)
     return median(times) * 1000
 

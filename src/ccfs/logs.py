@@ -2,9 +2,7 @@
 
 import logging
 import sys
-from collections.abc import MutableMapping
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
 
@@ -48,31 +46,3 @@ def log_request(request: str, operation: str, status: int, code: str, size: int,
         f'"code": "{code}", "bytes": {size}, "ms": {seconds * 1000:.2f}, "event": "request completed", "level": "info", '
         f'"timestamp": "{datetime.now(UTC).isoformat(timespec="microseconds").removesuffix("+00:00")}Z"}}\n'
     )
-
-
-def build_granian_config() -> dict[str, Any]:
-    """Return a configuration for logging.config.dictConfig that formats Granian's lines like ours."""
-    formatter = {
-        "()": "structlog.stdlib.ProcessorFormatter",
-        "foreign_pre_chain": [
-            structlog.stdlib.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _add_server_action,
-        ],
-        "processors": [
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-    }
-    handler = {"formatter": "json", "class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
-    server = {"handlers": ["stderr"], "level": "INFO", "propagate": False}
-    return {
-        "formatters": {"json": formatter},
-        "handlers": {"stderr": handler},
-        "loggers": {"_granian": server, "granian.access": server},
-    }
-
-
-def _add_server_action(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {"action": "server", **event}

@@ -127,6 +127,7 @@ def assert_success(reply: Reply, operation: str, tenant: Tenant) -> None:
         with ZipFile(BytesIO(reply.body)) as archive:
             assert archive.testzip() is None
             audio = {archive.read(name) for name in archive.namelist() if name.endswith((".wav", ".V3"))}
+        assert audio
         assert audio <= set(tenant.audio_by_name.values())
     else:
         assert reply.body in tenant.audio_by_name.values()

@@ -17,7 +17,7 @@ from tests.waiting import wait_until
 @pytest.fixture(scope="module")
 def callback_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CallbackClient]:
     """A server on SQLite, and a client."""
-    with run_callback_client(tmp_path_factory.mktemp("office")) as callback_client:
+    with run_callback_client(tmp_path_factory.mktemp("callbacks")) as callback_client:
         yield callback_client
 
 

@@ -287,6 +287,7 @@ class TestTheFile:
         node = callback_client.client.server.node
         name = callback_client.export_and_wait()["billFileName"]
         hours = {
+            node.settings.export_retention_days * 24 - 23.5: True,  # marks it
             node.settings.export_retention_days * 24 - 1: True,
             node.settings.export_retention_days * 24 + 1: False,
         }

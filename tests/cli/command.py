@@ -17,13 +17,13 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from ccfs.cli import call, deliveries, ingest_check, location, main, nodes, serve, tenancy, trust, users
+from ccfs.cli import call, deliveries, ingest, location, main, nodes, serve, tenancy, trust, users
 from ccfs.db.migrations import versioning
 
 PRELOADED_MODULES = (
     call,
     deliveries,
-    ingest_check,
+    ingest,
     location,
     nodes,
     serve,

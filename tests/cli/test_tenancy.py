@@ -12,6 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from ccfs.db.system.console import audit
+from ccfs.model.identity.audit import AuditAction, AuditQuery
+from ccfs.server.node import Node, utc_now
+from ccfs.settings import load_settings
 from tests.cli.command import ROOT, run_ccfs
 
 AK, SK = "AK-acme", "sk-of-acme-0123456789"
@@ -109,7 +113,7 @@ def test_keys_of_an_app_are_added_revoked_and_reencrypted(data_folder: Path) -> 
     assert run_ccfs("app", "key", "list", "--app", AK, "--data", data_folder, "--json").json == {"keys": [second]}
     again = run_ccfs("app", "key", "revoke", "--app", AK, first["id"], "--data", data_folder, "--json")
     assert (again.code, again.out) == (1, "")
-    assert run_ccfs("app", "key", "reencrypt", "--data", data_folder, "--json").json == {"reencrypted": 2}
+    assert run_ccfs("app", "key", "reencrypt", "--data", data_folder, "--json").json == {"reencrypted": 1}
 
 
 def test_callback_prefixes_are_bound_and_unbound(data_folder: Path) -> None:
@@ -222,3 +226,33 @@ def test_commands_work_on_both_databases(database_url: str, tmp_path: Path) -> N
     assert run_ccfs("app", "add", "Acme", "--ak", AK, "--sk", SK, "--json", settings=settings).code == 0
     assert [app["ak"] for app in run_ccfs("app", "list", "--json", settings=settings).json["apps"]] == [AK]
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["node.keys"]
+
+
+def test_limits_of_an_app_are_shown_changed_and_audited(data_folder: Path) -> None:
+    limits = ("app", "limits", AK, "--data", data_folder)
+    shown = run_ccfs(*limits, "--json", settings={"CCFS_APP_CONCURRENT_QUERIES": "9"}).json
+    assert (shown["own"]["concurrent_queries"], shown["limits"]["concurrent_queries"]) == (None, 9)
+    assert shown["number"] == 1
+    changed = run_ccfs(*limits, "--concurrent-queries", "3", "--bytes-per-second", "0", "--json").json
+    assert (changed["own"]["concurrent_queries"], changed["own"]["bytes_per_second"]) == (3, 0)
+    changed = run_ccfs(*limits, "--concurrent-queries", "default", "--json").json
+    assert (changed["own"]["concurrent_queries"], changed["own"]["bytes_per_second"]) == (None, 0)
+    lines = run_ccfs(*limits).out.splitlines()
+    assert "concurrent-queries  512  (default)" in lines
+    assert "bytes-per-second  unlimited" in lines
+    node = Node(load_settings({}, data=data_folder))
+    with node.database.read_transaction() as connection:
+        query = AuditQuery(begin=utc_now() - timedelta(hours=1), end=utc_now(), action=AuditAction.APP_LIMITED)
+        entries = [(entry.actor, entry.target) for _, entry in audit.list_entries(connection, query)]
+    node.database.close()
+    assert entries == [
+        ("ccfs app limits", f"{AK} bytes_per_second=0"),
+        ("ccfs app limits", f"{AK} concurrent_queries=3 bytes_per_second=0"),
+    ]
+
+
+@pytest.mark.parametrize("value", ["-1", "x", "", "2147483648", "99999999999", "1.5"])
+def test_a_value_that_is_no_limit_is_rejected(data_folder: Path, value: str) -> None:
+    rejected = run_ccfs("app", "limits", AK, f"--queued-exports={value}", "--data", data_folder)
+    assert (rejected.code, rejected.out) == (2, "")
+    assert "--queued-exports" in rejected.err

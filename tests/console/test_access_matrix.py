@@ -85,6 +85,7 @@ def build_requests(server: CcfsServer, call_centre: CallCentreData) -> dict[Rout
         ("POST", "/console/apps/key"): app,
         ("POST", "/console/apps/revoke"): app | {"key": "999999999"},
         ("POST", "/console/apps/revoke-older"): app,
+        ("POST", "/console/apps/limits"): app | {"queued_exports": "x"},
         ("POST", "/console/users/add"): {"name": "?", "role": "listener"},
         ("POST", "/console/users/grant"): {"user": "basil", "role": "listener"},
         ("POST", "/console/users/revoke"): {"user": "olga", "grant": "0"},
@@ -156,7 +157,8 @@ def test_a_route_answers_a_role_as_the_access_matrix_says(
     if is_allowed(route, ROLES[name]):
         reply = send_request(client, route, add_own_object(client, route, fields))
         assert reply.status in (200, 206, 303, 400, 401)
-        assert not reply.headers.get("location", "").startswith("/console/login?next")
+        if reply.status == 303:
+            assert not reply.headers["location"].startswith("/console/login?next")
     else:
         reply, absent = send_request(client, route, fields), client.get("/console/nothing")
         assert (reply.status, extract_text(reply)) == (404, extract_text(absent))
@@ -169,7 +171,8 @@ def test_a_route_answers_nobody_without_a_session_unless_it_is_public(
     reply = send_request(anonymous, route, requests(route))
     if route.is_public:
         assert reply.status in (200, 303, 400, 401)
-        assert not reply.headers.get("location", "").startswith("/console/login")
+        if reply.status == 303:
+            assert not reply.headers["location"].startswith("/console/login")
     elif route.method == "POST":
         assert reply.status == 403
     else:

@@ -15,10 +15,11 @@ from ccfs.console.request import sanitize_redirect
 from ccfs.db.schema import METADATA
 from ccfs.db.system.jobs import callback_jobs
 from ccfs.db.system.jobs.callback_jobs import ClaimedDelivery
-from ccfs.db.tenant import deliveries, expected_recordings, ingest_state
+from ccfs.db.tenant import deliveries
 from ccfs.db.tenant.calls import agent_operations, cdrs
-from ccfs.db.tenant.expected_recordings import ExpectedRecording
-from ccfs.db.tenant.ingest_state import IngestRejection, SourceCursor
+from ccfs.db.tenant.ingest import expected_recordings, ingest_state
+from ccfs.db.tenant.ingest.expected_recordings import ExpectedRecording
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection, SourceCursor
 from ccfs.model.calls.agent_operation import AgentOperation, AgentOperationType
 from ccfs.model.exports.delivery import AttemptOutcome, Delivery, DeliveryState, RetryDecision
 from ccfs.model.exports.export import ExportKind
@@ -239,8 +240,8 @@ def test_no_redirect_leaves_the_console(signed_in: SignIn, elsewhere: str) -> No
         stranger.get(f"/console/login?next={quote(elsewhere)}"),
         ConsoleClient(server=stranger.server).get(f"/console/{quote(elsewhere)}?next={quote(elsewhere)}"),
     ):
-        assert urlsplit(reply.headers.get("location", "/console")).netloc == ""
-        assert reply.headers.get("location", "/console").startswith("/console")
+        assert reply.status == 303
+        assert reply.headers["location"] in ("/console/calls", "/console/login")
 
 
 def test_a_session_token_is_accepted_in_its_cookie_only(signed_in: SignIn) -> None:

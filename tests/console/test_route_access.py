@@ -90,6 +90,7 @@ FOREIGN_REQUESTS: dict[RouteKey, str | Callable[[CallCentreData], FormFields]] =
     ("POST", "/console/apps/revoke-older"): lambda call_centre: build_app_fields(
         call_centre, than="2", confirmed="yes"
     ),
+    ("POST", "/console/apps/limits"): lambda call_centre: build_app_fields(call_centre, queued_exports="7"),
     ("GET", "/console/users"): lambda call_centre: {},
     ("POST", "/console/users/add"): lambda call_centre: {"name": "eve", "role": "operator", "scope": ""},
     ("POST", "/console/users/grant"): lambda call_centre: {"user": "lucy", "role": "operator", "scope": ""},

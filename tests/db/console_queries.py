@@ -12,9 +12,10 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
 from ccfs.db.system.console import audit
-from ccfs.db.tenant import callback_receivers, deliveries, exports, ingest_state
+from ccfs.db.tenant import callback_receivers, deliveries, exports
 from ccfs.db.tenant.exports import ExportCondition
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest import ingest_state
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.model.exports.delivery import DeliveryState
 from ccfs.model.identity.audit import AuditAction, AuditEntry, AuditQuery
 from ccfs.model.identity.tenancy import App
@@ -104,7 +105,7 @@ def _build_delivery_row(app: App, number: int) -> dict[str, object]:
     at = NOW + number * SECOND
     receiver = f"http://r{number % 20}.example:80"
     return {
-        "id": _format_id(number), "app": app.id, "export": _format_id(number), "url": f"{receiver}/{number}", "receiver": receiver,
+        "id": _format_id(number), "app": app.id, "export": _format_id(number), "url": f"{receiver}/{number}", "receiver": receiver, "lane": f"{receiver} {app.id}",
         "body": b"{}", "state": "dead" if number % 50 == 5 else "delivered", "due_at": None, "lease": "", "claims": 0,
         "attempts": 1, "created_at": at, "finished_at": at + MINUTE,
     }  # fmt: skip

@@ -17,16 +17,10 @@ from ccfs.db.engine import Database
 from ccfs.db.export_csv import iter_csv_chunks
 from ccfs.db.system import maintenance, storage_statistics
 from ccfs.db.system.jobs import blob_moves
-from ccfs.db.tenant import (
-    expected_recordings,
-    ingest_state,
-    lost_blobs,
-    recording_sources,
-    recordings,
-    unassigned_records,
-)
+from ccfs.db.tenant import lost_blobs, recordings
 from ccfs.db.tenant.calls import agent_operations, call_lookup, call_search, call_statistics, cdrs, queue_visits
 from ccfs.db.tenant.calls.agent_operations import OperationSpan
+from ccfs.db.tenant.ingest import expected_recordings, ingest_state, recording_sources, unassigned_records
 from ccfs.model.blobs.orphan import BlobOwner, BlobOwnerTable, OrphanedBlob
 from ccfs.model.calls.call import Direction
 from ccfs.model.calls.search import CallSearch, SearchOrder
@@ -59,7 +53,9 @@ QueryAction = Callable[[Connection, App], object]
 def make_blob_owner(app: App) -> BlobOwner:
     recording = make_recording(5)
     row = f"{app.id} {recording.file_name}"
-    return BlobOwner(owner_table=BlobOwnerTable.RECORDINGS, owner_row=row, stored_at=NOW, blob=recording.blob)
+    return BlobOwner(
+        owner_table=BlobOwnerTable.RECORDINGS, owner_row=row, app=app.id, stored_at=NOW, blob=recording.blob
+    )
 
 
 def make_orphan(app: App) -> OrphanedBlob:
@@ -68,6 +64,7 @@ def make_orphan(app: App) -> OrphanedBlob:
         key=make_recording(5).blob.key,
         owner_table=BlobOwnerTable.RECORDINGS,
         owner_row=str(make_blob_owner(app).owner_row),
+        app=app.id,
     )
 
 

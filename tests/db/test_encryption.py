@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from ccfs.db.encryption import SecretBox, load_or_create_keys
+from ccfs.db.encryption import DecryptionFailed, SecretBox, load_or_create_keys
 from ccfs.db.engine import Database, open_database
 from ccfs.db.migrations.runner import upgrade
-from ccfs.db.system import tenants
+from ccfs.db.system import stored_secrets, tenants
+from ccfs.db.system.console import users
 from ccfs.model.errors import OperatorError
 from ccfs.model.identity.tenancy import AccessKey, App
 from tests.db import sample_rows
@@ -20,13 +21,20 @@ SK = "kL9-this-must-not-be-found-Zq3"
 OLD_KEY, NEW_KEY, UNKNOWN_KEY = (Fernet.generate_key().decode() for _ in range(3))
 
 
+def list_sks(database: Database, *keys: str) -> tuple[list[str], list[bool]]:
+    """Return the SKs that the node keys decrypt, and for each other one whether it is damaged."""
+    with database.read_transaction() as connection:
+        readable, unreadable = tenants.list_active_keys(connection, SecretBox(keys))
+    return [key.sk for key in readable], [key.is_damaged for key in unreadable]
+
+
 def test_an_sk_is_never_in_clear_in_the_files_of_the_database(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'ccfs.db'}")
     upgrade(database)
     with database.write_transaction() as connection:
         app = sample_rows.add_app(connection)
         tenants.add_key(connection, app, app.ak, SK, SecretBox((OLD_KEY,)), NOW)
-        tenants.reencrypt_keys(connection, SecretBox((NEW_KEY, OLD_KEY)))
+        stored_secrets.reencrypt(connection, SecretBox((NEW_KEY, OLD_KEY)))
     open_files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     database.close()
     closed_file = (tmp_path / "ccfs.db").read_bytes()
@@ -39,24 +47,68 @@ def test_node_keys_rotate(database: Database, app: App) -> None:
     with database.write_transaction() as connection:
         tenants.add_key(connection, app, app.ak, SK, SecretBox((OLD_KEY,)), NOW)
     both_keys = SecretBox((NEW_KEY, OLD_KEY))
+    assert list_sks(database, NEW_KEY, OLD_KEY) == ([SK], [])
+    assert list_sks(database, NEW_KEY) == ([], [False])
     with database.write_transaction() as connection:
-        assert [key.sk for key in tenants.list_active_keys(connection, both_keys)] == [SK]
-        with pytest.raises(OperatorError, match="none of the node keys"):
-            tenants.list_active_keys(connection, SecretBox((NEW_KEY,)))
-        assert tenants.reencrypt_keys(connection, both_keys) == 1
+        assert stored_secrets.reencrypt(connection, both_keys) == 1
+    assert list_sks(database, NEW_KEY) == ([SK], [])
+    assert list_sks(database, OLD_KEY) == ([], [False])
+
+
+def test_a_second_factor_is_encrypted_again_with_the_sks(database: Database) -> None:
+    with database.write_transaction() as connection:
+        user = users.add(connection, "ann", "", NOW)
+        users.set_second_factor(connection, user, SecretBox((OLD_KEY,)).encrypt("TOTP"))
+    with database.write_transaction() as connection:
+        assert stored_secrets.reencrypt(connection, SecretBox((NEW_KEY, OLD_KEY))) == 1
     with database.read_transaction() as connection:
-        assert [key.sk for key in tenants.list_active_keys(connection, SecretBox((NEW_KEY,)))] == [SK]
-        with pytest.raises(OperatorError):
-            tenants.list_active_keys(connection, SecretBox((OLD_KEY,)))
+        _, encrypted_totp, _ = users.get_credentials(connection, user)
+    assert SecretBox((NEW_KEY,)).decrypt(encrypted_totp) == "TOTP"
 
 
 def test_reencryption_without_the_old_key_changes_nothing(database: Database, app: App) -> None:
     with database.write_transaction() as connection:
         tenants.add_key(connection, app, app.ak, SK, SecretBox((OLD_KEY,)), NOW)
-    with pytest.raises(OperatorError, match="none of the node keys"), database.write_transaction() as connection:
-        tenants.reencrypt_keys(connection, SecretBox((NEW_KEY,)))
-    with database.read_transaction() as connection:
-        assert [key.sk for key in tenants.list_active_keys(connection, SecretBox((OLD_KEY,)))] == [SK]
+        tenants.add_key(connection, app, app.ak, "another", SecretBox((NEW_KEY,)), NOW)
+    with pytest.raises(OperatorError, match=f"SK of app {app.ak}, key"), database.write_transaction() as connection:
+        stored_secrets.reencrypt(connection, SecretBox((UNKNOWN_KEY, NEW_KEY)))
+    assert list_sks(database, OLD_KEY) == ([SK], [False])
+    assert list_sks(database, NEW_KEY) == (["another"], [False])
+
+
+def test_a_revoked_key_that_no_node_key_decrypts_does_not_stop_reencryption(database: Database, app: App) -> None:
+    with database.write_transaction() as connection:
+        tenants.add_key(connection, app, app.ak, SK, SecretBox((UNKNOWN_KEY,)), NOW)
+        tenants.add_key(connection, app, app.ak, "another", SecretBox((OLD_KEY,)), NOW)
+        revoked = tenants.revoke_unreadable_keys(connection, SecretBox((OLD_KEY,)), NOW)
+        assert [key.app for key in revoked] == [app]
+        assert stored_secrets.reencrypt(connection, SecretBox((NEW_KEY, OLD_KEY))) == 1
+    assert list_sks(database, NEW_KEY) == (["another"], [])
+
+
+@pytest.mark.parametrize("damage", ["A{}", "{}x", "{}.", "."], ids=str)
+def test_a_damaged_text_differs_from_one_that_another_key_encrypted(damage: str) -> None:
+    intact = SecretBox((UNKNOWN_KEY,)).encrypt(SK)
+    for encrypted, is_damaged in (
+        (intact, False),
+        (damage.format(intact), True),
+        (intact[:-1], True),
+        (intact[1:], True),
+    ):
+        with pytest.raises(DecryptionFailed) as raised:
+            SecretBox((OLD_KEY,)).decrypt(encrypted)
+        assert raised.value.is_damaged is is_damaged
+
+
+def test_every_changed_character_of_a_stored_secret_is_noticed() -> None:
+    secret_box = SecretBox((OLD_KEY,))
+    intact = secret_box.encrypt(SK)
+    token_size = intact.index(".")
+    for at in range(token_size):
+        changed = intact[:at] + ("A" if intact[at] != "A" else "B") + intact[at + 1 :]
+        with pytest.raises(DecryptionFailed) as raised:
+            secret_box.decrypt(changed)
+        assert raised.value.is_damaged
 
 
 @pytest.mark.parametrize("secret", ["", SK, "秘密", "x" * 10_000])

@@ -7,8 +7,10 @@ from pathlib import Path
 from ccfs.demo.simulator.day import DayFiles
 from ccfs.model.calls.cdr import DeviceType
 from ccfs.switches import queue_merge
-from ccfs.switches.asterisk import calls, cdr, queue_log, zone
-from ccfs.switches.asterisk.calls import AsteriskCdrFormat
+from ccfs.switches.asterisk import queue_log
+from ccfs.switches.asterisk.cdr_files import cdr, zone
+from ccfs.switches.asterisk.legs import cdr_legs
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskCdrFormat
 from ccfs.switches.records import AgentEvent, Leg, QueueVisit, ZoneGuess
 
 
@@ -40,7 +42,7 @@ def parse_day(day: DayFiles, zone_name: str) -> ParsedDay:
     rows = [row for row in (cdr.parse_row(line, layout) for line in lines) if row is not None]
     zone_guess = zone.detect_zone(zone.collect_samples(rows), zone_name)
     visits, events = _parse_queue_log(day.queue_log)
-    legs = [calls.parse_leg(line, AsteriskCdrFormat(layout=layout, zone=zone_guess.zone)) for line in lines]
+    legs = [cdr_legs.parse_leg(line, AsteriskCdrFormat(layout=layout, zone=zone_guess.zone)) for line in lines]
     merged = [
         queue_merge.apply_visit(leg, visits.get((leg.switch_leg_id, leg.queue))) for leg in legs if leg is not None
     ]

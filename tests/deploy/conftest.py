@@ -44,6 +44,7 @@ def nginx_sites(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> 
                 "trusted_proxies": "127.0.0.1",
                 "x_accel": x_accel,
                 "lock_failures": 3,
+                "shared_data": True,
             }
             nodes = [stack.enter_context(run_server(data, **options)) for _ in range(2)]
             tenant_pair = tenant_pair or create_two_tenants(nodes[0].node)

@@ -49,7 +49,12 @@ def replace_values(text: str, changes: dict[str, str]) -> str:
 
 
 def _build_configuration(
-    folder: Path, nodes: Sequence[CcfsServer], ports: tuple[int, int], files: Path, s3: S3Service | None
+    folder: Path,
+    nodes: Sequence[CcfsServer],
+    ports: tuple[int, int],
+    files: Path,
+    s3: S3Service | None,
+    changes: dict[str, str],
 ) -> str:
     """Return an nginx.conf that includes the files of deploy/."""
     first, *others = (f"server 127.0.0.1:{node.port} max_fails=1 fail_timeout=5s;" for node in nodes)
@@ -63,6 +68,7 @@ def _build_configuration(
             "/var/log/nginx/": f"{folder}/",
             "/var/lib/ccfs/files/": f"{files}/",
             "/etc/nginx/": f"{folder}/",
+            **changes,
         },
     )
     if s3:
@@ -90,30 +96,38 @@ def _write_s3_include(folder: Path, s3: S3Service) -> str:
 
 @contextmanager
 def run_nginx(
-    folder: Path, nodes: Sequence[CcfsServer], tls: Identity | None = None, s3: S3Service | None = None
+    folder: Path,
+    nodes: Sequence[CcfsServer],
+    tls: Identity | None = None,
+    s3: S3Service | None = None,
+    changes: dict[str, str] | None = None,
 ) -> Iterator[tuple[CcfsServer, int]]:
-    """Run nginx in front of the nodes until the block ends; yield it as a server, and its TLS port."""
+    """Run nginx in front of the nodes until the block ends; yield it as a server, and its TLS port.
+
+    `changes` are further values of ccfs.conf to replace.
+    """
     folder.mkdir()
     write_pem(folder, tls or create_identity("127.0.0.1"))
     ports = (get_free_port(), get_free_port())
     files = nodes[0].node.settings.data.absolute() / "files"
-    (folder / "nginx.conf").write_text(_build_configuration(folder, nodes, ports, files, s3))
+    (folder / "nginx.conf").write_text(_build_configuration(folder, nodes, ports, files, s3, changes or {}))
     with (folder / "log").open("wb") as log:
         command = [str(NGINX_FOLDER), "-c", str(folder / "nginx.conf"), "-p", str(folder)]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     front = replace(nodes[0], port=ports[0], process=process, log=folder / "error.log")
     try:
-        _wait_until_ready(front, folder / "log")
+        wait_until_ready(front, folder / "log")
         yield front, ports[1]
     finally:
         process.terminate()
         process.wait(60)
 
 
-def _wait_until_ready(front: CcfsServer, log: Path) -> None:
+def wait_until_ready(front: CcfsServer, log: Path) -> None:
+    """Return once the load balancer listens; raise RuntimeError with its log."""
     give_up = time.monotonic() + START_SECONDS
     while front.process.poll() is None and time.monotonic() < give_up:
         with suppress(OSError), front.connect():
             return
         time.sleep(0.02)
-    raise RuntimeError(f"nginx did not start:\n{log.read_text(errors='replace')}")
+    raise RuntimeError(f"the load balancer did not start:\n{log.read_text(errors='replace')}")

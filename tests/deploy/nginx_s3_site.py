@@ -67,8 +67,10 @@ def run_s3_site(folder: Path) -> Iterator[S3Site]:
             locations.add(connection, s3_locations.make_location_config(url))
         tenant_pair = create_two_tenants(node_parts)
         node_parts.database.close()
-        node = stack.enter_context(run_server(folder / "data", **options, **X_ACCEL_SETTINGS))
-        plain = stack.enter_context(run_server(folder / "data", **options, trusted_proxies="127.0.0.1"))
+        node = stack.enter_context(run_server(folder / "data", shared_data=True, **options, **X_ACCEL_SETTINGS))
+        plain = stack.enter_context(
+            run_server(folder / "data", shared_data=True, **options, trusted_proxies="127.0.0.1")
+        )
         between = stack.enter_context(run_proxy(url))
         service = S3Service(port=between.port, host=urlsplit(url).netloc, authority=certificate)
         front, _ = stack.enter_context(run_nginx(folder / "nginx", [node], s3=service))

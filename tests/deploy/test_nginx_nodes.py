@@ -99,7 +99,7 @@ class TestDeath:
 
     @pytest.mark.parametrize("x_accel", ["/ccfs-files", ""])
     def test_the_death_of_a_node_costs_no_download(self, tmp_path: Path, x_accel: str) -> None:
-        options: dict[str, Any] = {"trusted_proxies": "127.0.0.1", "x_accel": x_accel}
+        options: dict[str, Any] = {"trusted_proxies": "127.0.0.1", "x_accel": x_accel, "shared_data": True}
         with run_server(tmp_path, **options) as first, run_server(tmp_path, **options) as second:
             tenant_pair = create_two_tenants(first.node)
             with run_nginx(tmp_path / "nginx", [first, second]) as (front, _):

@@ -9,7 +9,8 @@ import pytest
 
 from ccfs.protocol import file_names
 from ccfs.settings import load_settings
-from ccfs.switches.asterisk import channels, csv_dialect
+from ccfs.switches.asterisk import channels
+from ccfs.switches.asterisk.cdr_files import csv_dialect
 from tests.house import patterns
 from tests.house.pattern_growth import LARGEST, find_superlinear_text
 from tests.house.patterns import UnknownPattern, UsedPattern
@@ -36,10 +37,10 @@ def _list_path_rules() -> list[re.Pattern[Any]]:
 
 # Patterns that are known at run time only: by the function that compiles them, examples and the methods that use them.
 AT_RUN_TIME: dict[str, tuple[Callable[[], Iterable[re.Pattern[Any]]], tuple[str, ...]]] = {
-    "switches/asterisk/csv_dialect.py:_compile_fields": (_list_dialect_patterns, ("match",)),
+    "switches/asterisk/cdr_files/csv_dialect.py:_compile_fields": (_list_dialect_patterns, ("match",)),
     "protocol/file_names.py:compile_path_rule": (_list_path_rules, ("match",)),
     # The operator's own (--agents): this is the default.
-    "cli/ingest.py:compile_agent_pattern": (
+    "cli/ingest/commands.py:compile_agent_pattern": (
         lambda: [re.compile(channels.AGENT_NUMBER_PATTERN, re.ASCII)],
         ("fullmatch",),
     ),
@@ -67,7 +68,7 @@ USED = _list_used_patterns()
 def test_the_patterns_of_the_package_are_found() -> None:
     names = {one.name for one in USED}
     assert len(names) > 90
-    assert {"model/formats/http_range.py:_SINGLE_RANGE", "switches/freeswitch/xml_repair.py:_TAG"} <= names
+    assert {"model/formats/http_range.py:_SINGLE_RANGE", "switches/freeswitch/formats/xml_repair.py:_TAG"} <= names
 
 
 def test_every_pattern_that_is_known_at_run_time_only_has_examples() -> None:

@@ -16,7 +16,7 @@ MEDIA_MODULES = {"av", "numpy", "ccfs.media.probe", "ccfs.switches", "ccfs.demo"
 OPTIONAL_MODULES = {*MEDIA_MODULES, "alembic", "psycopg", "httpx2", "joserfc", "jinja2"}
 WORKER_MODULES = {"ccfs.workers", "ccfs.ingest", "httpcore2", "isal"}
 WEB_MODULES = {"ccfs.server.app", "argon2", "prometheus_client"}
-SERVER_MODULES = {"granian", "uvloop", "structlog"}
+SERVER_MODULES = {"httptools", "uvloop", "structlog"}
 CLI_MODULES = {"ccfs.cli.commands", "typer"}
 
 OPEN_NODE_CODE = "from ccfs import settings; from ccfs.server.node import Node; node = Node(settings.load_settings()); node.database, node.primary_location; "

@@ -8,7 +8,7 @@ from shutil import copytree
 import pytest
 
 from tests.ingest.ingest_site import CreateSite, IngestSite
-from tests.ingest.switch_database import (
+from tests.ingest.tables.switch_database import (
     FREEPBX_CDR,
     POSTGRESQL_CDR,
     SwitchTables,

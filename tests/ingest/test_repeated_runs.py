@@ -11,7 +11,7 @@ import pytest
 
 from ccfs.db import schema
 from ccfs.db.system import tenants
-from ccfs.db.tenant import ingest_state
+from ccfs.db.tenant.ingest import ingest_state
 from ccfs.demo.simulator.day import write_day
 from ccfs.ingest.ccfs import CcfsSource, ingest
 from ccfs.ingest.context import IngestRun

@@ -119,8 +119,8 @@ def read_speex() -> bytes:
 def add_audio_recording(
     node: Node, app: App, account_id: str, name: str, data: bytes, call_id: str = CALL_ID, seconds: int = SAMPLE_SECONDS
 ) -> Recording:
-    """Add a recording with these bytes; its index name is `/0/1/record/tapes/NAME`."""
-    whole = f"/0/1/record/tapes/{name}"
+    """Add a recording with these bytes; its index name is `/0/1/record/samples/NAME`."""
+    whole = f"/0/1/record/samples/{name}"
     more = {
         "account_id": account_id,
         "call_id": call_id,

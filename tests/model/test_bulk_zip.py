@@ -12,8 +12,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ccfs.model.bulk.bulk_download import MEMBER_FOLDER, BulkItem, MissingReason, build_member_name
-from ccfs.model.bulk.bulk_zip import BulkZipContents, build_item_header, iter_trailer, slice_range, summarise_zip
+from ccfs.model.bulk.bulk_download import BulkItem, MissingReason
+from ccfs.model.bulk.bulk_zip import (
+    MEMBER_FOLDER,
+    BulkZipContents,
+    build_item_header,
+    build_member_name,
+    iter_trailer,
+    slice_range,
+    summarise_zip,
+)
 
 ZONE = ZoneInfo("Asia/Shanghai")
 NOON = datetime(2026, 5, 4, 4, 0, tzinfo=UTC)

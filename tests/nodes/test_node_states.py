@@ -88,7 +88,7 @@ def test_nodes_are_listed_drained_resumed_and_removed_once_dead(each_node_cluste
     assert (get_readiness(a), get_readiness(b)) == ((200, "ready"), (503, "draining"))
     assert read_metric(a, 'ccfs_nodes{state="draining"}') == 1
     nodes.run_command("node", "resume", "b")
-    assert get_readiness(b) == (200, "ready")
+    wait_until(lambda: get_readiness(b) == (200, "ready"))
     assert "alive: stop it first" in nodes.run_command("node", "remove", "b").err
     b.kill()
     wait_until(lambda: read_metric(a, 'ccfs_nodes{state="dead"}') == 1)

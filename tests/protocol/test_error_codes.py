@@ -7,7 +7,7 @@ import pytest
 from ccfs.model import errors
 from ccfs.protocol.error_codes import RESULT_CODES, SUCCESS, find_code, format_text
 
-# D0835 with "fileName" as {param}. ccfs never sends 0300008 and 0300009 (flow control).
+# D0835 with "fileName" as {param}.
 MANUAL_CODES = {
     "0300001": (errors.NullParameter, "The value of fileName cannot be null."),
     "0300002": (errors.EmptyParameter, "The value of fileName cannot be an empty string."),
@@ -21,6 +21,10 @@ MANUAL_CODES = {
     "0300012": (errors.NoData, "No data found."),
     "0300013": (errors.BeginAfterEnd, "The beginTime cannot be later than the endTime."),
     "010106": (errors.EmptyToken, "Parameter token is empty."),
+}
+FLOW_CONTROL_CODES = {
+    "0300008": (errors.DownloadLimitReached, "Reached the download flow control threshold."),
+    "0300009": (errors.QueryLimitReached, "Reached the query flow control threshold."),
 }
 
 
@@ -57,8 +61,15 @@ def test_no_two_errors_share_a_code() -> None:
     assert len(set(codes)) == len(codes)
 
 
+@pytest.mark.parametrize("code", FLOW_CONTROL_CODES)
+def test_the_texts_of_flow_control_are_the_manuals(code: str) -> None:
+    kind, text = FLOW_CONTROL_CODES[code]
+    assert (find_code(kind()).code, format_text(kind(), "en")) == (code, text)
+
+
 def test_our_own_error_codes_are_outside_the_manuals_range() -> None:
-    ours = {row.code for row in RESULT_CODES.values()} - MANUAL_CODES.keys() - {"401", "403"}
+    http_statuses = {"401", "403", "503"}
+    ours = {row.code for row in RESULT_CODES.values()} - MANUAL_CODES.keys() - FLOW_CONTROL_CODES.keys() - http_statuses
     assert all(code.startswith("0390") or code == "010107" for code in ours)
 
 

@@ -26,6 +26,9 @@ PATIENT_SETTINGS = {
     "s3_retries": 20,
 }  # of the test's own node: only the server has short timeouts
 PROGRAM = "from ccfs.cli import main; main()"  # works whether or not ccfs is installed
+SLOW_STEP_MS = int(
+    os.environ.get("SLOW_STEP_MS", "50")
+)  # CPU time that no step of an event loop may take: a busy machine's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,14 @@ class CcfsServer:
         """Return a new connection."""
         return socket.create_connection(("127.0.0.1", self.port), timeout)
 
+    def is_refusing(self) -> bool:
+        """Return whether nobody listens on the port any more."""
+        try:
+            self.connect().close()
+        except ConnectionRefusedError:
+            return True
+        return False
+
     def kill(self) -> None:
         """Kill all its processes at once, as when a machine fails."""
         os.killpg(self.process.pid, signal.SIGKILL)
@@ -62,9 +73,9 @@ class CcfsServer:
         ]
         return [line for line in lines if line.get("action") == action]
 
-    def wait_for_log_line(self, action: str, **values: object) -> dict[str, Any]:
+    def wait_for_log_line(self, action: str, seconds: float = LOG_SECONDS, **values: object) -> dict[str, Any]:
         """Wait for a line of the action with these values, and return the newest. A response is sent before it is logged."""
-        give_up = time.monotonic() + LOG_SECONDS
+        give_up = time.monotonic() + seconds
         while time.monotonic() < give_up:
             if lines := [line for line in self.read_log_lines(action) if values.items() <= line.items()]:
                 return lines[-1]
@@ -83,12 +94,13 @@ def run_server(data: Path, program: str = PROGRAM, port: int = 0, **options: obj
         settings.load_settings({}, data=data, **options | (PATIENT_SETTINGS if "s3_timeout_seconds" in options else {}))
     )
     _ = node.database, node.secret_box, node.disk  # created here, so that two processes do not create them at once
+    options = {"http_slow_step_ms": SLOW_STEP_MS, **options}
     port = port or get_free_port()
     log = data / f"web-{port}.log"  # several servers may share a folder
-    process = ForkedProcess(program, ["serve", "--listen", f"127.0.0.1:{port}"], _build_environment(data, options), log)
+    process = ForkedProcess(program, ["serve", "--listen", f"127.0.0.1:{port}"], build_environment(data, options), log)
     server = CcfsServer(port=port, node=node, process=process, log=log)
     try:
-        _wait_until_ready(server)
+        wait_until_started(server)
         yield server
     finally:
         process.terminate()
@@ -98,16 +110,20 @@ def run_server(data: Path, program: str = PROGRAM, port: int = 0, **options: obj
             process.kill()
             process.wait()
         node.database.close()
+    if slow_steps := server.read_log_lines("event_loop_blocked"):
+        raise AssertionError(f"steps of the event loop took long, which blocks all other clients: {slow_steps}")
 
 
-def _build_environment(data: Path, options: dict[str, object]) -> dict[str, str]:
+def build_environment(data: Path, options: dict[str, object]) -> dict[str, str]:
+    """Return the environment of a server on the data folder, with settings by name."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(settings.PREFIX)}
     chosen = {settings.PREFIX + name.upper(): str(value) for name, value in options.items()}
     source = str(Path(ccfs.__file__).parents[1])
     return {**inherited, **chosen, "CCFS_DATA": str(data), "PYTHONPATH": source, "PYTHONWARNINGS": "default"}
 
 
-def _wait_until_ready(server: CcfsServer) -> None:
+def wait_until_started(server: CcfsServer) -> None:
+    """Wait until the server answers; RuntimeError contains its log."""
     give_up = time.monotonic() + START_SECONDS
     while server.process.poll() is None and time.monotonic() < give_up:
         with suppress(OSError), server.connect() as connection:

@@ -135,6 +135,7 @@ def _fork_for_each_line() -> str:
 
 def _set_up_child(command: dict[str, Any]) -> str:
     os.setsid()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
     os.environ.clear()
     os.environ.update(command["environment"])
     sys.argv = ["ccfs", *command["arguments"]]

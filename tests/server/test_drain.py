@@ -31,15 +31,6 @@ def _build_post(server: CcfsServer, member: Tenant, operation: str, msg_body: di
     return f"POST {BASE_PATH}{operation} HTTP/1.1\r\n{lines}connection: close\r\n\r\n".encode() + body
 
 
-def is_refusing(server: CcfsServer) -> bool:
-    """Return whether the server rejects new connections."""
-    try:
-        server.connect().close()
-    except ConnectionRefusedError:
-        return True
-    return False
-
-
 def receive_first(slow: socket.socket) -> tuple[int, int]:
     """Return how many bytes of a response arrived first, and how many were announced."""
     head, _, body = slow.recv(1 << 16).partition(b"\r\n\r\n")
@@ -62,7 +53,7 @@ def test_slow_downloads_are_finished_before_the_server_ends(tmp_path: Path) -> N
             first = [receive_first(slow) for slow in (file, zipped)]
             server.process.terminate()
             began = time.monotonic()
-            wait_until(lambda: is_refusing(server))
+            wait_until(server.is_refusing)
             assert server.process.poll() is None
             for slow, (size, promised) in zip((file, zipped), first, strict=True):
                 assert size + receive_rest(slow) == promised >= LARGE_BYTES

@@ -19,7 +19,7 @@ from tests.two_tenants import TwoTenants, create_two_tenants
 @pytest.fixture(scope="module")
 def postgres_server(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CcfsServer]:
     """A server on its own PostgreSQL database."""
-    data: Path = tmp_path_factory.mktemp("elephant")
+    data: Path = tmp_path_factory.mktemp("postgresql_server")
     with (
         servers.create_database(postgres_url) as url,
         run_server(data, database_url=url, lock_failures=3, lock_seconds=60) as running,

@@ -63,6 +63,7 @@ class NodeProcesses:
     def _start(self, port: int) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-c", NODE_PROGRAM, "serve", "--listen", f"127.0.0.1:{port}"]
         settings = {"CCFS_LOG_REQUESTS": "false", "CCFS_LOCK_FAILURES": "0", "CCFS_CALLBACK_RETRY_SECONDS": "1"}
+        settings["CCFS_SHARED_DATA"] = "true"
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT / "src"),

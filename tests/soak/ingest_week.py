@@ -4,7 +4,7 @@
 
 URL is that of an empty PostgreSQL database; the default is SQLite. At the end, the rows are compared with those of one pass over
 logs that were never rotated: first those of the watches, then those after a single run over the same files. Prints one JSON object; writes the differences to FOLDER/differences.json and exits with 1 if there
-are any. tests/ingest/test_week.py runs a short version.
+are any. tests/ingest/files/test_week.py runs a short version.
 """
 
 import json

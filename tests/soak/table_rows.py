@@ -13,7 +13,7 @@ from typing import Any
 
 from ccfs.db import schema
 from tests.ingest.ingest_site import IngestSite
-from tests.ingest.switch_database import FREEPBX_CDR, SwitchTables, create_mariadb_tables
+from tests.ingest.tables.switch_database import FREEPBX_CDR, SwitchTables, create_mariadb_tables
 from tests.mariadb import run_mariadb
 from tests.soak.million_lines import measure_ingest
 

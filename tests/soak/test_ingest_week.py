@@ -1,4 +1,4 @@
-"""The long run of ingest_week.py, with its results on stdout; tests/ingest/test_week.py has a short one."""
+"""The long run of ingest_week.py, with its results on stdout; tests/ingest/files/test_week.py has a short one."""
 
 from pathlib import Path
 

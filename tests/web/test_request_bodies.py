@@ -10,7 +10,6 @@ import pytest
 
 from ccfs.protocol.operations import BASE_PATH
 from tests.api.api_client import ApiClient, LegacyApiClient, send_raw, send_request
-from tests.server.ccfs_server import CcfsServer
 from tests.two_tenants import TwoTenants, make_a_law_wav
 
 LIMIT = 5 << 20  # of a voice file, bytes
@@ -110,17 +109,29 @@ def test_a_body_beyond_every_limit_gets_a_response(acme_client: ApiClient, megab
     assert reply.json["resultDesc"] == "The request is larger than 7929856 bytes."
 
 
-def test_a_chunked_body_beyond_every_limit_gets_a_response(server: CcfsServer) -> None:
+def sign_without_length(acme: ApiClient, path: str) -> dict[str, str]:
+    """Return signed headers that announce no length and fit any body, until the signature is verified."""
+    old = LegacyApiClient(server=acme.server, ak=acme.ak, sk=acme.sk)
+    return {name: value for name, value in old.sign_headers(path, b"").items() if name != "content-length"}
+
+
+def test_a_chunked_body_beyond_every_limit_gets_a_response(acme_client: ApiClient) -> None:
     chunk = b"%x\r\n%s\r\n" % (1 << 20, b"x" * (1 << 20))
-    sent = build_head(
-        BASE_PATH + "downloadRecord", {"host": "x", "transfer-encoding": "chunked", "connection": "close"}
-    )
-    assert b'"resultCode":"0390001"' in send_raw(server, sent + chunk * 10 + b"0\r\n\r\n")
-
-
-def test_a_client_that_disconnects_during_its_body_is_logged_as_no_error(server: CcfsServer) -> None:
     path = BASE_PATH + "downloadRecord"
-    send_raw(server, build_head(path, {"host": "x", "content-length": "1000"}) + b"abc", 0.1)
-    send_raw(server, build_head(path, {"host": "x", "content-length": str(20 << 20)}) + b"abc", 0.1)
-    server.wait_for_log_line("request_completed", status=499, operation="downloadRecord")
+    headers = {**sign_without_length(acme_client, path), "transfer-encoding": "chunked", "connection": "close"}
+    received = send_raw(acme_client.server, build_head(path, headers) + chunk * 10 + b"0\r\n\r\n")
+    assert b'"resultCode":"0390001"' in received
+
+
+def test_only_the_upload_takes_a_large_body(acme_client: ApiClient) -> None:
+    reply = acme_client.post(BASE_PATH + "downloadRecord", acme_client.build_body({"callId": "x" * (300 << 10)}))
+    assert reply.result_code == "0390001"
+
+
+def test_a_client_that_disconnects_during_its_body_is_logged_as_no_error(acme_client: ApiClient) -> None:
+    path, server = BASE_PATH + "ivr/uploadFile", acme_client.server
+    for length in (1000, 5 << 20):
+        headers = {**sign_without_length(acme_client, path), "content-length": str(length)}
+        send_raw(server, build_head(path, headers) + b"abc", 0.1)
+    server.wait_for_log_line("request_completed", status=499, operation="ivr/uploadFile")
     assert server.read_log_lines("request_failed") == []

@@ -114,9 +114,9 @@ def test_stopping_a_loop_waits_for_its_step_and_starts_no_other() -> None:
 
 
 def test_stopping_a_loop_twice_or_before_its_start_does_no_harm() -> None:
-    loop = WorkLoop([], LONG_SECONDS)
+    loop = WorkLoop([("nothing", list)], LONG_SECONDS)
     loop.stop()
-    loop = WorkLoop([], LONG_SECONDS)
+    loop = WorkLoop([("nothing", list)], LONG_SECONDS)
     loop.start()
     assert is_prompt_to_stop(loop)
     assert is_prompt_to_stop(loop)

@@ -2,10 +2,12 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 
 from ccfs.db.system.tenant_cache import TenantSnapshot
-from ccfs.model.errors import AddressLocked, FileUnavailable, Unauthorised
+from ccfs.model.errors import AddressLocked, FileUnavailable, ServerBusy, Unauthorised
+from ccfs.model.identity.tenancy import App
 from ccfs.protocol import signature
 from ccfs.web import lockout
 from ccfs.web.context import ApiClient, WebContext
@@ -15,30 +17,52 @@ from ccfs.web.request import Request
 VERIFY_IN_THREAD_BYTES = 1 << 17
 
 
-async def authenticate_client(
-    context: WebContext, snapshot: TenantSnapshot, request: Request, body: bytes, address: str
-) -> ApiClient:
-    """Return the client that the signature proves; raise Unauthorised, and count the failure against the address."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureClaim:
+    """A signature that can be verified once the body has arrived: of a known app, recent, and over headers that exist."""
+
+    authorization: signature.Authorization
+    app: App
+    sks: list[str]  # secret keys of the AK
+    max_keys: int  # of any AK: as many are tried for each
+
+
+async def check_claim(context: WebContext, snapshot: TenantSnapshot, request: Request, address: str) -> SignatureClaim:
+    """Return what the request claims, judged by its headers alone. Raise Unauthorised, and count the failure.
+
+    The body of a stranger is not read. Raise ServerBusy if no node key decrypts the SK: the client did nothing wrong.
+    """
     try:
-        if len(body) < VERIFY_IN_THREAD_BYTES:
-            return verify_client_signature(context, snapshot, request, body)
-        return await asyncio.to_thread(verify_client_signature, context, snapshot, request, body)
+        return _parse_claim(context, snapshot, request)
     except Unauthorised as error:
-        context.metrics.unauthorized_requests.labels(reason=error.param).inc()
-        context.recent_failures.record(address, context.now())
-        await _record_failure(context, address)
+        await _reject_client(context, address, error)
         raise
 
 
+async def authenticate_client(
+    context: WebContext, snapshot: TenantSnapshot, request: Request, claim: SignatureClaim, body: bytes, address: str
+) -> ApiClient:
+    """Return the client that the signature proves; raise Unauthorised, and count the failure against the address."""
+    if len(body) < VERIFY_IN_THREAD_BYTES:
+        is_signed = _is_signature_valid(context, request, body, claim)
+    else:
+        is_signed = await asyncio.to_thread(_is_signature_valid, context, request, body, claim)
+    if not is_signed:
+        error = Unauthorised("signature")
+        await _reject_client(context, address, error)
+        raise error
+    return ApiClient(app=claim.app, tenants=snapshot)
+
+
 def raise_if_locked(context: WebContext, snapshot: TenantSnapshot, address: str) -> None:
-    """Raise AddressLocked while the address is locked out: its request is not even read."""
+    """Raise AddressLocked while the address is locked out: the body of its request is not even read."""
     if lockout.is_locked_out(context, snapshot, address) or context.recent_failures.is_locked(address, context.now()):
         context.metrics.unauthorized_requests.labels(reason="locked").inc()
         raise AddressLocked
 
 
-def verify_client_signature(context: WebContext, snapshot: TenantSnapshot, request: Request, body: bytes) -> ApiClient:
-    """Return the client, or raise Unauthorised with the reason, which is counted but never reported to the client."""
+def _parse_claim(context: WebContext, snapshot: TenantSnapshot, request: Request) -> SignatureClaim:
+    """Return the claim, or raise Unauthorised with the reason, which is counted but never reported to the client."""
     header = request.headers.get("authorization")
     if header is None:
         raise Unauthorised("no signature")
@@ -47,35 +71,38 @@ def verify_client_signature(context: WebContext, snapshot: TenantSnapshot, reque
         timestamp = signature.parse_timestamp(authorization.timestamp)
     except signature.MalformedAuthorization:
         raise Unauthorised("malformed") from None
-    keys = snapshot.keys.get(authorization.ak, [])
-    is_signed = _is_signature_valid(context, request, body, authorization, [key.sk for key in keys], snapshot.max_keys)
     skew = timedelta(seconds=context.settings.clock_skew_seconds)
     if skew and abs(context.now() - timestamp) > skew:
         raise Unauthorised("clock")
+    keys = snapshot.keys.get(authorization.ak, [])
     if not keys:
+        if authorization.ak in snapshot.unreadable_aks:
+            context.metrics.unauthorized_requests.labels(reason="unreadable key").inc()
+            raise ServerBusy
         raise Unauthorised("unknown key")
-    if not is_signed:
+    if not all(name.lower() in request.headers for name in authorization.signed_headers):
         raise Unauthorised("signature")
-    return ApiClient(app=keys[0].app, tenants=snapshot)
+    return SignatureClaim(
+        authorization=authorization, app=keys[0].app, sks=[key.sk for key in keys], max_keys=snapshot.max_keys
+    )
 
 
-def _is_signature_valid(
-    context: WebContext,
-    request: Request,
-    body: bytes,
-    authorization: signature.Authorization,
-    sks: list[str],
-    max_keys: int,
-) -> bool:
+def _is_signature_valid(context: WebContext, request: Request, body: bytes, claim: SignatureClaim) -> bool:
     """Return whether the request is signed for its Host header or for one of the configured aliases."""
     for host in (None, *context.settings.host_aliases):
         headers = request.headers if host is None else {**request.headers, "host": host}
         signed = signature.SignedRequest(
             method=request.method, path=request.path, query=request.query, headers=headers, body=body
         )
-        if signature.verify_request(authorization, signed, sks, least_keys=max_keys):
+        if signature.verify_request(claim.authorization, signed, claim.sks, least_keys=claim.max_keys):
             return True
     return False
+
+
+async def _reject_client(context: WebContext, address: str, error: Unauthorised) -> None:
+    context.metrics.unauthorized_requests.labels(reason=error.param).inc()
+    context.recent_failures.record(address, context.now())
+    await _record_failure(context, address)
 
 
 async def _record_failure(context: WebContext, address: str) -> None:

@@ -11,6 +11,7 @@ from ccfs.model.exports.export import Export, ExportFilter, ExportKind, ExportTa
 from ccfs.model.identity.tenancy import query_zone
 from ccfs.protocol import requests, responses
 from ccfs.web.context import ApiClient, WebContext
+from ccfs.web.flow_control import QUEUE_RETRY_SECONDS
 from ccfs.web.request import Request
 from ccfs.web.responses.types import BlobResponse, BytesResponse, Response
 
@@ -18,6 +19,13 @@ TABLES_BY_DATA_TYPE: dict[str, tuple[ExportTable, ...]] = {
     "call": ("call",),
     "record": ("record",),
     "call_record": ("call", "record"),
+}
+
+
+_OPERATIONS = {
+    ExportKind.BILL: "queryBillData",
+    ExportKind.AGENT_OPERATION: "queryAgentOprInfoData",
+    ExportKind.AGENT_SKILL: "queryAgentSkillInfoData",
 }
 
 
@@ -95,12 +103,15 @@ async def _request_export(
         requested_on=now.astimezone(zone).date(),
         requested_at=now,
     )
-    await context.transaction(lambda connection: exports.add(connection, client.app, export))
+    limit = context.flow_control.get_limits(client.app.id).queued_exports or 0
+    if not await context.transaction(lambda connection: exports.add_if_fewer(connection, client.app, export, limit)):
+        operation = _OPERATIONS[kind]
+        context.flow_control.reject(client.app, operation, errors.QueryLimitReached(QUEUE_RETRY_SECONDS))
     return BytesResponse(body=responses.build_success({"responseId": export.response_id}, legacy_response=True))
 
 
 async def _download_export(context: WebContext, client: ApiClient, kind: ExportKind, name: str) -> Response:
-    blob = await context.query(lambda connection: exports.get_ready_file(connection, client.app, kind, name))
+    blob = await context.look_up(lambda connection: exports.get_ready_file(connection, client.app, kind, name))
     if blob is None:
         raise errors.NoFile
     return BlobResponse(blob=blob, name=name)

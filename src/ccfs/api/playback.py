@@ -8,6 +8,7 @@ from ccfs.db.system import play_tokens
 from ccfs.model.errors import EmptyToken, InvalidToken, NoData
 from ccfs.protocol import responses
 from ccfs.protocol.requests import RequestPlayVoice
+from ccfs.web.app_counters import RequestKind
 from ccfs.web.context import ApiClient, WebContext
 from ccfs.web.request import Request
 from ccfs.web.responses.build import build_recording_response
@@ -32,8 +33,11 @@ async def play_voice(context: WebContext, request: Request) -> Response:
     token = request.query_params.get("st", "")
     if not token:
         raise EmptyToken
-    now = context.now()
-    resolved = await context.query(lambda connection: play_tokens.resolve(connection, token, now))
+    now, lifetime = context.now(), timedelta(seconds=context.settings.play_token_seconds)
+    resolved = await context.look_up(lambda connection: play_tokens.resolve(connection, token, now, lifetime))
     if resolved is None:
         raise InvalidToken
-    return build_recording_response(resolved[1])
+    app, recording = resolved
+    snapshot = await context.get_tenant_snapshot()
+    await context.flow_control.admit(request, app, snapshot, "playVoice", RequestKind.DOWNLOAD)
+    return build_recording_response(recording)

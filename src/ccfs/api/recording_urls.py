@@ -6,12 +6,13 @@ from zoneinfo import ZoneInfo
 from ccfs.api.time_range import parse_time_range
 from ccfs.db.tenant import recordings
 from ccfs.model.blobs.blob_ref import BlobRef
-from ccfs.model.errors import FileUnavailable, NoData
+from ccfs.model.errors import DownloadLimitReached, FileUnavailable, NoData
 from ccfs.model.exports.time_window import TimeWindow
 from ccfs.model.identity.tenancy import App, query_zone
 from ccfs.model.recordings.recording import Recording
 from ccfs.protocol import responses, signed_url
 from ccfs.protocol.requests import GetRecordFileUrlFromObs
+from ccfs.web.app_counters import RequestKind
 from ccfs.web.context import ApiClient, WebContext
 from ccfs.web.request import Request
 from ccfs.web.responses.blob_checks import SupportsPresign
@@ -42,9 +43,23 @@ async def download_by_signed_url(context: WebContext, request: Request) -> Respo
     )
     if target is None:
         return FORBIDDEN_RESPONSE
+    snapshot = await context.get_tenant_snapshot()
     app = App(id=target[0], ak="", name="")  # the URL's signature proves it
-    recording = await context.query(lambda connection: recordings.find_by_name(connection, app, target[1]))
+    try:
+        await context.flow_control.admit(request, app, snapshot, "obs", RequestKind.DOWNLOAD)
+    except DownloadLimitReached as error:
+        return _build_slow_down_response(error)
+    recording = await context.look_up(lambda connection: recordings.find_by_name(connection, app, target[1]))
     return build_recording_response(recording) if recording else FORBIDDEN_RESPONSE
+
+
+def _build_slow_down_response(error: DownloadLimitReached) -> BytesResponse:
+    return BytesResponse(
+        body=signed_url.SLOW_DOWN_BODY,
+        content_type=signed_url.ACCESS_DENIED_TYPE,
+        status=503,
+        extra_headers=(("retry-after", str(error.retry_after)),),
+    )
 
 
 FORBIDDEN_RESPONSE = BytesResponse(

@@ -59,7 +59,7 @@ async def _look_up_by_name(
     context: WebContext, client: ApiClient, name: str, query: Callable[[Connection, App, str], T | None]
 ) -> T | None:
     name = file_names.canonicalise_name(name)
-    row = await context.query(lambda connection: query(connection, client.app, name))
+    row = await context.look_up(lambda connection: query(connection, client.app, name))
     if row is None and file_names.has_invalid_date(name):
         raise InvalidDate
     return row

@@ -6,10 +6,15 @@ import binascii
 import hashlib
 import secrets
 import string
+from datetime import timedelta
 from pathlib import PurePosixPath
 
+from sqlalchemy.engine import Connection
+
+from ccfs.db.system.jobs import blob_moves
 from ccfs.db.tenant import voice_files
 from ccfs.model.blobs.errors import BlobNotFound
+from ccfs.model.blobs.orphan import BlobOwnerTable
 from ccfs.model.errors import (
     FileUnavailable,
     InvalidFormat,
@@ -27,6 +32,7 @@ from ccfs.web.request import Request
 from ccfs.web.responses.types import BlobResponse, BytesResponse, Response
 
 FOLDER_MODE = 1
+UPLOAD_LEASE = timedelta(hours=1)  # for which bytes without a row are kept
 _ALPHANUMERICS = string.ascii_letters + string.digits
 
 
@@ -65,7 +71,7 @@ async def download_file(
         raise PathNotAllowed("filePath")
     if body.mode != FOLDER_MODE:
         return _build_voice_file_response(await _find_voice_file(context, client, name, vdn, None))
-    files = await context.query(lambda connection: voice_files.find_in_folder(connection, client.app, name))
+    files = await context.look_up(lambda connection: voice_files.find_in_folder(connection, client.app, name))
     if not client.owns_vdn(vdn) or len(files) != 1:
         raise NotExactlyOneFile
     return _build_voice_file_response(files[0])
@@ -84,14 +90,26 @@ async def upload_file(
     random8 = "".join(secrets.choice(_ALPHANUMERICS) for _ in range(8))
     name = file_names.build_upload_name(context.settings.upload_path_rule, vdn_id, random8, int(now.timestamp() * 1000))
     key = f"{client.app.id}/voice/{now:%Y%m%d}/{secrets.token_hex(16)}.wav"
+    location_id, until = context.primary_location.location_id, now + UPLOAD_LEASE
+    app, table = client.app.id, BlobOwnerTable.VOICE_FILES
+    await context.transaction(lambda c: blob_moves.reserve_key(c, app, location_id, key, table, until))
     try:
         blob = await asyncio.to_thread(context.primary_location.write, key, [audio])
     except OSError as error:
-        raise FileUnavailable from error
+        raise FileUnavailable().about(location_id, key) from error
     file = VoiceFile(vdn_id=vdn_id, file_name=name, blob=blob, created_at=now)
-    await context.transaction(lambda connection: voice_files.add(connection, client.app, file))
+    if not await context.transaction(lambda connection: _add_uploaded_file(connection, client, file)):
+        raise FileUnavailable().about(location_id, key, "reservation_over")
     data = {"fileName": name, "locationId": [blob.location_id]}
     return BytesResponse(body=responses.build_success(data, legacy_response=False))
+
+
+def _add_uploaded_file(connection: Connection, client: ApiClient, file: VoiceFile) -> bool:
+    """Add the row of stored bytes. Return False if they may be deleted already, because storing them took too long."""
+    if not blob_moves.use_reserved_key(connection, file.blob.location_id, file.blob.key):
+        return False
+    voice_files.add(connection, client.app, file)
+    return True
 
 
 async def get_file_hash(context: WebContext, client: ApiClient, _request: Request, body: requests.IvrFile) -> Response:
@@ -125,7 +143,7 @@ async def _find_voice_file(
     """Return the client's voice file; raise NoFile alike if it is absent, another app's, malformed, or not at that location."""
     if not client.owns_vdn(vdn):
         raise NoFile
-    file = await context.query(lambda connection: voice_files.find_by_name(connection, client.app, name))
+    file = await context.look_up(lambda connection: voice_files.find_by_name(connection, client.app, name))
     if file is None or not file.matches_location(location):
         raise NoFile
     return file

@@ -6,6 +6,7 @@ absent.
 """
 
 import errno
+import fcntl
 import os
 import secrets
 import stat
@@ -41,12 +42,13 @@ class DiskLocation:
         reader = HashingReader()
         try:
             with open(temporary, "xb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)  # until it has its name: see `delete_partial_uploads`
                 file.writelines(reader.iter_chunks(chunks))
                 file.flush()
                 os.fsync(file.fileno())
-            with self._open_folder(key, create=True) as folder:
-                os.replace(temporary, name, dst_dir_fd=folder)
-                os.fsync(folder)
+                with self._open_folder(key, create=True) as folder:
+                    os.replace(temporary, name, dst_dir_fd=folder)
+                    os.fsync(folder)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -80,12 +82,15 @@ class DiskLocation:
         return os.path.join(self._root, check_key(key))
 
     def delete_partial_uploads(self, older_than_seconds: float) -> int:
-        """See Location. On a disk, partial uploads are temporary files."""
+        """See Location. On a disk, partial uploads are temporary files.
+
+        One that is being written is locked, so that no clock makes it old.
+        """
         limit = time.time() - older_than_seconds
         count = 0
         for path in (self._root / _TEMPORARY_FOLDER).iterdir():
             with suppress(FileNotFoundError):  # another process renamed its file, or deletes too
-                if path.lstat().st_mtime < limit:
+                if path.lstat().st_mtime < limit and not _is_locked(path):
                     path.unlink()
                     count += 1
         return count
@@ -118,6 +123,23 @@ class DiskLocation:
             yield folder
         finally:
             os.close(folder)
+
+
+def _is_locked(path: Path) -> bool:
+    """Return whether a process is writing the file. Whatever cannot be opened as a file has no writer."""
+    try:
+        descriptor = os.open(path, _FILE_FLAGS)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _create_folder(name: str, parent: int) -> None:

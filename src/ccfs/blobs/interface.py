@@ -9,7 +9,7 @@ from typing import Protocol
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.blobs.errors import InvalidKey
 
-CHUNK_BYTES = 1 << 20  # bytes moved at a time
+CHUNK_BYTES = 1 << 16  # bytes moved at a time; a response to a slow client may hold no more
 _KEY_PATTERN = re.compile(r"[0-9a-z][0-9a-z_-]*(?:/[0-9a-z][0-9a-z_-]*)*(?:\.[0-9a-z]{1,8})?\Z")
 
 

@@ -10,15 +10,16 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
+from ccfs.blobs.checksum import crc32
 from ccfs.blobs.registry import Locations
 from ccfs.model.blobs.blob_ref import BlobRef
-from ccfs.model.blobs.errors import BlobNotFound, LocationUnreachable
+from ccfs.model.blobs.errors import BlobDamaged, BlobNotFound, LocationUnreachable
 from ccfs.model.blobs.location_config import LocationKind
 
 T = TypeVar("T")
 
 _MAX_VERIFIED = 10_000  # replicas whose hash is remembered: a player requests many ranges of one recording
-_KIND_ORDER = (LocationKind.DISK, LocationKind.S3, LocationKind.PEER)
+_KIND_ORDER = tuple(LocationKind)
 
 
 def try_with_replica(
@@ -52,10 +53,10 @@ class Replicas:
         return self._get_size(blob) == blob.size
 
     def is_lost(self, blob: BlobRef, *, check_bytes: bool = False) -> bool:
-        """Return whether no location has a file of the blob's size. Raise OSError if its own location cannot tell.
+        """Return whether no location has a file of the blob's size. Raise OSError if its own location does not respond.
 
-        With `check_bytes`, the file is read too. Readers use the own location's file if its size is right: one with other
-        bytes counts as lost, whatever other locations have.
+        With `check_bytes`, the file is read too. If the size is right, readers use the file in the blob's own location:
+        a file whose contents differ counts as lost, whatever other locations have.
         """
         try:
             if self._locations[blob.location_id].get_size(blob.key) == blob.size:
@@ -105,16 +106,21 @@ class Replicas:
 
         `reload` returns the current blob reference from the row. It is tried before the replicas, because a move may
         have changed the row. Without `check_size`, only the length of what was read is checked, which saves a request.
+        The last chunk of a whole blob is yielded only if all of it is what was stored, by its CRC-32.
         Raises BlobNotFound or OSError when no source is left, possibly after some of the bytes have been yielded.
         """
         position, end = start, blob.size if end is None else end
+        is_whole, checksum = start == 0 and end == blob.size and bool(blob.sha256), 0
         error: Exception = BlobNotFound(blob.key)
         for source in self._iter_sources(blob, reload):
             if check_size and not self.is_available(source):
                 continue
             try:
                 for chunk in self._read_exactly(source, position, end):
-                    position += len(chunk)
+                    position, checksum = position + len(chunk), crc32(chunk, checksum) if is_whole else 0
+                    if is_whole and position == end and checksum != blob.crc32:
+                        position, checksum = position - len(chunk), 0
+                        raise BlobDamaged(blob.key)
                     yield chunk
                 return
             except (BlobNotFound, KeyError, OSError) as failure:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ccfs import __version__
 from ccfs.cli.common import DataFolderOption
+from ccfs.cli.stop_signal import end_on_signals
 from ccfs.model.errors import CcfsError
 
 COMMANDS = ("serve", "call", "app", "account", "callback", "trust", "location", "ingest", "deliveries", "node", "user")
@@ -55,9 +56,9 @@ def _load(branch: typer.Typer, name: str) -> None:
 
             branch.add_typer(location.location_commands, name=name)
         case "ingest":
-            from ccfs.cli import ingest_verify
+            from ccfs.cli import ingest
 
-            branch.add_typer(ingest_verify.ingest_commands, name=name)
+            branch.add_typer(ingest.ingest_commands, name=name)
         case "deliveries":
             from ccfs.cli import deliveries
 
@@ -105,6 +106,7 @@ def _root(
 
 def main() -> None:
     """The entry point of the program `ccfs`."""
+    end_on_signals()
     try:
         app(prog_name="ccfs")
     except CcfsError as error:

@@ -27,7 +27,7 @@ def open_node(data: Path | None) -> Node:
 
 
 def print_lines(value: dict[str, Any], as_json: bool, lines: Sequence[str], nothing: str) -> None:
-    """Print the result as JSON or as lines of text. If there are none, say so on stderr, where no script reads it."""
+    """Print the result as JSON or as lines of text. If there are none, print a note to stderr, where scripts do not read it."""
     if lines or as_json:
         print_result(value, as_json, "\n".join(lines))
     else:

@@ -41,7 +41,7 @@ def list_deliveries(
 @delivery_commands.command("show")
 def show_delivery(
     app: AppKeyOption,
-    delivery: Annotated[str, typer.Argument(metavar="ID", help="Id of the callback, its responseId.")],
+    delivery: Annotated[str, typer.Argument(metavar="ID", help="ID of the callback, its responseId.")],
     data: DataFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -64,7 +64,7 @@ def _read_java(data: bytes, password: str | None) -> list[AliasedCertificate]:
         return [
             (alias, x509.load_der_x509_certificate(der)) for alias, der in _iter_certificates(_KeyStoreReader(data))
         ]
-    except (ValueError, EOFError):
+    except (ValueError, EOFError, x509.InvalidVersion):
         raise OperatorError("the key store is damaged") from None
 
 

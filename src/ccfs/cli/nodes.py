@@ -8,13 +8,15 @@ import typer
 
 from ccfs.blobs.replicas import Replicas
 from ccfs.cli.common import DataFolderOption, JsonOption, open_node, print_result
+from ccfs.db.system import clock_times
 from ccfs.db.system import nodes as store
 from ccfs.db.system.jobs import blob_moves
 from ccfs.model.blobs.location_config import LocationConfig
 from ccfs.model.blobs.orphan import BlobOwner, BlobOwnerTable
+from ccfs.model.clocks import find_disagreement
 from ccfs.model.errors import OperatorError
 from ccfs.model.node import NodeRecord, NodeState
-from ccfs.server.node import Node
+from ccfs.server.node import Node, utc_now
 
 BATCH_SIZE = 500  # rows per query
 
@@ -37,6 +39,28 @@ def list_nodes(data: DataFolderOption = None, as_json: JsonOption = False) -> No
         for row in rows
     ]
     print_result({"nodes": rows}, as_json, "\n".join(text) or "no nodes yet")
+
+
+@node_commands.command("clock")
+def show_clocks(
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Believe this machine's clock: retention goes by it from now on.")
+    ] = False,
+    data: DataFolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the clocks that retention compares, and whether they agree."""
+    node = open_node(data)
+    with node.database.write_transaction() as connection:
+        reading = clock_times.read_clocks(connection, utc_now(), clock_times.get_server_time(connection))
+        if accept:
+            clock_times.accept(connection, reading)
+            reading = clock_times.read_clocks(connection, reading.node, reading.database)
+    disagreement = find_disagreement(reading, timedelta(hours=node.settings.clock_max_difference_hours))
+    clocks = {"node": reading.node, "database": reading.database, "recorded": reading.history}
+    times = {name: at.isoformat(timespec="seconds") if at else "" for name, at in clocks.items()}
+    text = "\n".join([*(f"{name:9} {at or '-'}" for name, at in times.items()), disagreement or "the clocks agree"])
+    print_result({**times, "disagreement": disagreement}, as_json, text)
 
 
 @node_commands.command("drain")

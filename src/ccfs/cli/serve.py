@@ -1,37 +1,48 @@
 """ccfs serve: the web processes and background workers of one node; SIGTERM drains."""
 
-import multiprocessing
 import os
+import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from granian.constants import HTTPModes, Interfaces, SSLProtocols
-from granian.server.mp import MPServer
 
 from ccfs import logs
 from ccfs.cli.common import DataFolderOption, open_node
 from ccfs.cli.users import create_setup_link
 from ccfs.db.system.console import users
+from ccfs.http_server.processes.listener import AddressUnavailable, bind_socket, start_listening
+from ccfs.http_server.processes.stop_signals import StopSignals
+from ccfs.http_server.processes.supervisor import Supervisor
+from ccfs.http_server.processes.tls import TlsFiles, build_context
 from ccfs.logs import get_logger
 from ccfs.model.errors import OperatorError
 from ccfs.server import worker_process
+from ccfs.server.data_lock import lock_data_folder
 from ccfs.server.node import Node, utc_now
+from ccfs.server.node_keys import raise_if_keys_do_not_match
+from ccfs.server.node_status import WRITE_SECONDS
+from ccfs.server.unreadable_secrets import log_damaged_secrets
+from ccfs.server.web_entry import run_web_process
 from ccfs.workers.base import Worker
 from ccfs.workers.heartbeat import Heartbeat
 from ccfs.workers.loop import WorkLoop
-from ccfs.workers.maintenance.cleanup import delete_old_bulk_downloads, run_cleanup
+from ccfs.workers.maintenance.cleanup import delete_old_bulk_downloads, repair_times, run_cleanup
+from ccfs.workers.maintenance.clock_guard import ClockGuard
 from ccfs.workers.maintenance.statistics import update_statistics
 
 _WILDCARD_HOSTS = ("0.0.0.0", "::")  # not reachable under these addresses
+METRICS_FOLDER = "metrics"  # in the data folder, of several web processes
 CLEANUP_INTERVAL_SECONDS = 30.0
 MOVE_INTERVAL_SECONDS = 30.0
 PARTIAL_UPLOAD_SCAN_SECONDS = 3600.0
 STATISTICS_INTERVAL_SECONDS = 5
+DATABASE_CHECK_SECONDS = 86_400.0  # between two checks for damage
+HEARTBEAT_MAX_SILENCE_SECONDS = 120.0  # longer than a writer waits for the database
 DATABASE_READ_TIMEOUT_SECONDS = 300.0  # of workers; longer than any single query takes
 PARTIAL_UPLOAD_MAX_AGE_SECONDS = 3600.0  # age at which temporary files of killed processes are deleted
 EXPORT_WORKERS = 2  # concurrent exports
@@ -58,11 +69,22 @@ def serve(
     if (tls_cert is None) != (tls_key is None):
         raise typer.BadParameter("--tls-cert and --tls-key require each other")
     host, port = _parse_listen_address(listen)
+    tls = _check_tls_files(tls_cert, tls_key)
     node = open_node(data)
     logs.configure_logging()
+    lock = lock_data_folder(node.settings.data, shared=node.settings.shared_data)
+    with closing(_bind(host, port)) as listener:
+        _serve(node, listener, host, listen, tls, demo=demo)
+    os.close(lock)
+
+
+def _serve(node: Node, listener: socket.socket, host: str, listen: str, tls: TlsFiles | None, *, demo: bool) -> None:
     node.database.is_ready()  # opens and upgrades the database
+    raise_if_keys_do_not_match(node)
+    log_damaged_secrets(node.database, node.secret_box)
     node.database.read_timeout.seconds = DATABASE_READ_TIMEOUT_SECONDS
-    url = f"{'https' if tls_cert else 'http'}://{_get_reachable_host(host)}:{port}"
+    scheme, port = "https" if tls else "http", listener.getsockname()[1]
+    url = f"{scheme}://{_get_reachable_host(host)}:{port}"
     if demo:
         from ccfs.cli.demo import prepare_demo  # imports codecs that serving does not need
 
@@ -71,14 +93,57 @@ def serve(
         _print_setup_link(node, url)
     if node.settings.workers > 1:
         _prepare_metrics_folder(node)
-    multiprocessing.set_start_method("spawn")  # a forked web process would inherit this one's database connections
-    heartbeat = worker_process.build_heartbeat(
-        node, "" if host in _WILDCARD_HOSTS else f"{'https' if tls_cert else 'http'}://{listen}"
+    supervisor = Supervisor(
+        run_web_process,
+        (listener, tls, DRAIN_TIMEOUT_SECONDS),
+        node.settings.workers,
+        DRAIN_TIMEOUT_SECONDS,
+        on_stop=listener.close,
+        on_death=lambda pid: _forget_gauges(node, pid),
     )
+    heartbeat = worker_process.build_heartbeat(node, "" if host in _WILDCARD_HOSTS else f"{scheme}://{listen}")
     heartbeat.register()
+    signals = StopSignals(lambda number: _end_at_once(supervisor, number))
     with _run_workers(node, heartbeat):
-        _build_server(node, host, port, tls_cert, tls_key).serve()
+        _listen(listener)
+        print(f"ccfs listens on {_get_reachable_host(host)}:{port}", file=sys.stderr, flush=True)
+        supervisor.run(signals)
     node.database.close()
+
+
+def _end_at_once(supervisor: Supervisor, number: int) -> None:
+    """End after a second signal: whatever takes long is given up, and resumed by leases at the next start."""
+    supervisor.kill()
+    os._exit(128 + number)
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        return bind_socket(host, port)
+    except AddressUnavailable as error:
+        raise OperatorError(str(error)) from None
+
+
+def _listen(listener: socket.socket) -> None:
+    try:
+        start_listening(listener)
+    except AddressUnavailable as error:
+        raise OperatorError(str(error)) from None
+
+
+def _check_tls_files(certificate: Path | None, key: Path | None) -> TlsFiles | None:
+    """Return the files; raise OperatorError unless they are a certificate and its key."""
+    if certificate is None or key is None:
+        return None
+    for path in (certificate, key):
+        if not path.is_file():
+            raise OperatorError(f"file not found: {path}")
+    files = TlsFiles(certificate=str(certificate), key=str(key))
+    try:
+        build_context(files)
+    except OSError as error:  # ssl.SSLError is one
+        raise OperatorError(f"{certificate} and {key} are no certificate and its key: {error}") from None
+    return files
 
 
 def _print_setup_link(node: Node, url: str) -> None:
@@ -104,19 +169,29 @@ def _run_workers(node: Node, heartbeat: Heartbeat) -> Iterator[None]:
     ]
     workers.append(worker_process.build_bulk_download_worker(node, heartbeat))
     mover_loop = WorkLoop([("move_to_tier", lambda: _move_to_tier(node, heartbeat, mover_loop))], MOVE_INTERVAL_SECONDS)
+    clocks = worker_process.build_clock_guard(node)
     cleanup_loop = WorkLoop(
-        [("cleanup", lambda: _clean_up(node, cleanup_loop)), ("retention", worker_process.build_retention_job(node))],
+        [
+            ("shrink_wal", lambda: worker_process.shrink_wal(node)),
+            ("repair_times", lambda: repair_times(node.database, heartbeat.now())),
+            ("cleanup", lambda: _clean_up(node, clocks, cleanup_loop)),
+            ("retention", worker_process.build_retention_job(node, clocks)),
+        ],
         CLEANUP_INTERVAL_SECONDS,
     )
     partial_upload_loop = WorkLoop(
-        [("delete_partial_uploads", lambda: _delete_partial_uploads(node))], PARTIAL_UPLOAD_SCAN_SECONDS
+        [("delete_partial_uploads", lambda: _delete_partial_uploads(node, clocks))], PARTIAL_UPLOAD_SCAN_SECONDS
     )
     statistics_loop = WorkLoop(
         [("statistics", lambda: update_statistics(node.database, utc_now, statistics_loop.is_stopped))],
         STATISTICS_INTERVAL_SECONDS,
     )
+    check_loop = WorkLoop(
+        [("check_database", lambda: worker_process.check_database(node, check_loop.is_stopped))], DATABASE_CHECK_SECONDS
+    )
     loops = [
-        WorkLoop([("heartbeat", heartbeat.beat)], heartbeat.interval_seconds),
+        WorkLoop([("heartbeat", heartbeat.beat)], heartbeat.interval_seconds, HEARTBEAT_MAX_SILENCE_SECONDS),
+        check_loop,
         cleanup_loop,
         mover_loop,
         partial_upload_loop,
@@ -127,9 +202,15 @@ def _run_workers(node: Node, heartbeat: Heartbeat) -> Iterator[None]:
         loop.start()
     for worker in workers:
         worker.start()
+    pulses = [*callback_worker.pulses, *(loop.pulse for loop in loops), *(worker.pulse for worker in workers)]
+    status = worker_process.build_status_writer(node, pulses, clocks)
+    status_loop = WorkLoop([("status", status)], WRITE_SECONDS)
+    status_loop.start()
     try:
         yield
     finally:
+        status_loop.stop()
+        status.close()
         for loop in loops:
             loop.stop()
         for worker in workers:
@@ -148,16 +229,21 @@ def _get_reachable_host(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
 
 
-def _clean_up(node: Node, loop: WorkLoop) -> None:
+def _clean_up(node: Node, clocks: ClockGuard, loop: WorkLoop) -> None:
+    now = clocks.get_safe_now()
+    if now is None:
+        return
     worker_process.build_mover(node, loop.is_stopped).delete_orphans()
     lock_period = timedelta(seconds=node.settings.lock_period_seconds)
     retention = timedelta(days=node.settings.export_retention_days)
-    run_cleanup(node.database, node.locations, utc_now(), lock_period, retention, node.locations.list_remote_ids())
-    delete_old_bulk_downloads(node.database, utc_now() - timedelta(hours=node.settings.bulk_download_retention_hours))
+    run_cleanup(node.database, node.locations, now, lock_period, retention, node.locations.list_remote_ids())
+    delete_old_bulk_downloads(node.database, now - timedelta(hours=node.settings.bulk_download_retention_hours))
 
 
-def _delete_partial_uploads(node: Node) -> None:
+def _delete_partial_uploads(node: Node, clocks: ClockGuard) -> None:
     """Delete temporary files of killed processes of this node. An unavailable location does not affect the others."""
+    if clocks.get_safe_now() is None:
+        return
     for location_id in node.locations:
         try:
             node.locations[location_id].delete_partial_uploads(PARTIAL_UPLOAD_MAX_AGE_SECONDS)
@@ -196,31 +282,14 @@ def _move_to_tier(node: Node, heartbeat: Heartbeat, loop: WorkLoop) -> None:
 
 def _prepare_metrics_folder(node: Node) -> None:
     """Prepare a folder in which all web processes count, so that each can report the totals."""
-    folder = node.settings.data / "metrics"
+    folder = node.settings.data / METRICS_FOLDER
     folder.mkdir(exist_ok=True)
-    for stale_file in folder.glob("*.db"):
+    for stale_file in (*folder.glob("*.db"), *folder.glob("app-counters")):
         stale_file.unlink()
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
 
-def _build_server(node: Node, host: str, port: int, cert: Path | None, key: Path | None) -> MPServer:
-    if cert and key and not (cert.is_file() and key.is_file()):
-        raise OperatorError(f"file not found: {cert if not cert.is_file() else key}")
-    print(f"ccfs listens on {_get_reachable_host(host)}:{port}", file=sys.stderr, flush=True)
-    return MPServer(
-        "ccfs.server.web_process:create_web_app",
-        address=host,
-        port=port,
-        interface=Interfaces.RSGI,
-        factory=True,
-        workers=node.settings.workers,
-        websockets=False,
-        http=HTTPModes.auto,
-        log_access=False,
-        log_dictconfig=logs.build_granian_config(),
-        ssl_cert=cert,
-        ssl_key=key,
-        ssl_protocol_min=SSLProtocols.tls12,  # public clients of CC-FS pin TLS 1.2
-        respawn_failed_workers=True,
-        workers_kill_timeout=DRAIN_TIMEOUT_SECONDS,
-    )
+def _forget_gauges(node: Node, pid: int) -> None:
+    """Delete the gauges of a web process that died; its counters stay."""
+    for path in (node.settings.data / METRICS_FOLDER).glob(f"gauge_live*_{pid}.db"):
+        path.unlink(missing_ok=True)

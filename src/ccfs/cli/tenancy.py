@@ -4,17 +4,20 @@ from typing import Annotated
 
 import typer
 
-from ccfs.cli.common import AppKeyOption, DataFolderOption, JsonOption, open_node, print_result
-from ccfs.db.system import tenants
+from ccfs.cli.app_limits import change_limits
+from ccfs.cli.common import AppKeyOption, DataFolderOption, JsonOption, open_node, print_lines, print_result
+from ccfs.db.system import stored_secrets, tenants
 from ccfs.model.exports.callback_url import parse_callback_url
 from ccfs.model.identity.tenancy import DEFAULT_ZONE, MAX_VDN_ID, Account, Vdn, is_account_id, is_time_zone
 from ccfs.server.node import utc_now
+from ccfs.server.node_keys import raise_if_keys_do_not_match
 
 app_commands = typer.Typer(help="Manage apps and their access keys.", no_args_is_help=True)
 key_commands = typer.Typer(help="Manage access keys of an app.", no_args_is_help=True)
 account_commands = typer.Typer(help="Manage accounts and their VDNs.", no_args_is_help=True)
 callback_commands = typer.Typer(help="Manage the URL prefixes to which callbacks may go.", no_args_is_help=True)
 app_commands.add_typer(key_commands, name="key")
+app_commands.command("limits")(change_limits)
 COMMAND_GROUPS = {"app": app_commands, "account": account_commands, "callback": callback_commands}
 
 PrefixArgument = Annotated[str, typer.Argument(metavar="PREFIX", help="URL prefix, e.g. https://cb.example.com/ccfs/.")]
@@ -43,6 +46,7 @@ def add_app(
     sk = tenants.generate_sk() if sk is None else sk
     _check_key(ak, sk)
     node = open_node(data)
+    raise_if_keys_do_not_match(node)
     with node.database.write_transaction() as connection:
         app = tenants.add_app(connection, name, ak, utc_now())
         tenants.add_key(connection, app, ak, sk, node.secret_box, utc_now())
@@ -88,6 +92,7 @@ def add_key(
     sk = tenants.generate_sk() if sk is None else sk
     _check_key(ak, sk)
     node = open_node(data)
+    raise_if_keys_do_not_match(node)
     with node.database.write_transaction() as connection:
         tenants.add_key(connection, tenants.get_app_by_ak(connection, app), ak, sk, node.secret_box, utc_now())
     print_result({"ak": ak, "sk": sk}, as_json, f"AK {ak}\nSK {sk}\nKeep the SK: it is not shown again.")
@@ -105,7 +110,7 @@ def list_keys(app: AppKeyOption, data: DataFolderOption = None, as_json: JsonOpt
 @key_commands.command("revoke")
 def revoke_key(
     app: AppKeyOption,
-    key: Annotated[int, typer.Argument(metavar="KEY", help="Id of the key.")],
+    key: Annotated[int, typer.Argument(metavar="KEY", help="ID of the key.")],
     data: DataFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -115,13 +120,32 @@ def revoke_key(
     print_result({"revoked": key}, as_json, f"key {key} revoked")
 
 
-@key_commands.command("reencrypt")
-def reencrypt_keys(data: DataFolderOption = None, as_json: JsonOption = False) -> None:
-    """Encrypt every SK again with the newest node key. Afterwards older node keys can be removed."""
+@key_commands.command("revoke-unreadable")
+def revoke_unreadable_keys(
+    confirmed: Annotated[bool, typer.Option("--yes", help="Revoke the keys; otherwise only list them.")] = False,
+    data: DataFolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Revoke the keys of all apps whose SKs no node key decrypts: after node keys were lost."""
     node = open_node(data)
     with node.database.write_transaction() as connection:
-        count = tenants.reencrypt_keys(connection, node.secret_box)
-    print_result({"reencrypted": count}, as_json, f"keys encrypted again: {count}")
+        if confirmed:
+            keys = tenants.revoke_unreadable_keys(connection, node.secret_box, utc_now())
+        else:
+            _, keys = tenants.list_active_keys(connection, node.secret_box)
+    rows = [{"id": key.id, "app": key.app.ak, "ak": key.ak, "damaged": key.is_damaged} for key in keys]
+    verb = "revoked" if confirmed else "not decrypted, revoke it with --yes"
+    lines = [f"app {key.app.ak}, key {key.id}: {verb}" for key in keys]
+    print_lines({"keys": rows, "revoked": confirmed}, as_json, lines, "the node keys decrypt every SK")
+
+
+@key_commands.command("reencrypt")
+def reencrypt_keys(data: DataFolderOption = None, as_json: JsonOption = False) -> None:
+    """Encrypt every SK and second factor again with the newest node key. Afterwards older node keys can be removed."""
+    node = open_node(data)
+    with node.database.write_transaction() as connection:
+        count = stored_secrets.reencrypt(connection, node.secret_box)
+    print_result({"reencrypted": count}, as_json, f"secrets encrypted again: {count}")
 
 
 @account_commands.command("add")

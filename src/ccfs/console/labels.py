@@ -100,6 +100,7 @@ ACTIONS: Final = {
     AuditAction.DELIVERY_RETRIED: "Resent a callback",
     AuditAction.EXPORT_RETRIED: "Retried an export",
     AuditAction.APP_ADDED: "Added an app",
+    AuditAction.APP_LIMITED: "Changed the limits of an app",
     AuditAction.ACCOUNT_ADDED: "Added an account",
     AuditAction.KEY_ADDED: "Added a key",
     AuditAction.KEY_REVOKED: "Revoked a key",
@@ -119,8 +120,21 @@ ACTIONS: Final = {
     AuditAction.NODE_RESUMED: "Resumed a node",
     AuditAction.LOCATION_DRAINED: "Drained a location",
     AuditAction.LOCATION_RESUMED: "Resumed a location",
+    AuditAction.RETENTION_MARKED: "Marked a month for deletion",
+    AuditAction.RETENTION_DELETED: "Deleted a month",
 }
-TABLES: Final = (DEVICES, DIRECTIONS, ORDERS, SPANS, LEAVE_REASONS, OPERATIONS, ROLES, ROLE_DESCRIPTIONS, ACTIONS)
+LIMITS: Final = {
+    "concurrent_downloads": "Concurrent downloads",
+    "concurrent_queries": "Concurrent queries",
+    "downloads_per_minute": "Downloads per minute",
+    "queries_per_minute": "Queries per minute",
+    "bytes_per_second": "Bytes per second",
+    "queued_exports": "Queued exports",
+}
+TABLES: Final = (
+    *(DEVICES, DIRECTIONS, ORDERS, SPANS, LEAVE_REASONS),
+    *(OPERATIONS, ROLES, ROLE_DESCRIPTIONS, ACTIONS, LIMITS),
+)
 
 
 def get_leave_reason_label(code: int) -> str:

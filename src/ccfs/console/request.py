@@ -2,9 +2,10 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -46,6 +47,15 @@ class AccountScope:
     def zone(self) -> ZoneInfo:
         """The account's time zone."""
         return self.account.zoneinfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageResponse(BytesResponse):
+    """A page whose body the router renders in a thread: a page takes milliseconds, in which the event loop serves others."""
+
+    body: bytes = b""
+    content_type: str = "text/html;charset=UTF-8"
+    render: Callable[[], bytes]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +112,7 @@ class ConsoleRequest:
         return render.get_translator(self.language)(text, **values)
 
     def render_page(self, template: str, status: int = 200, **values: Any) -> BytesResponse:
-        """Return a page rendered from a template."""
+        """Return a page of a template, which the router renders."""
         path, query = self.http_request.path, self.http_request.query
         page_url = f"{path}?{query}" if query else path
         if self.http_request.method == "POST":  # a reload shows the section's page
@@ -115,9 +125,12 @@ class ConsoleRequest:
             "Permission": Permission,
             "problem": "",
         }
-        body = render.render_template(template, self.language, **defaults | values)
         headers = render.build_security_headers(values["nonce"]) if "nonce" in values else render.SECURITY_HEADERS
-        return BytesResponse(body=body, content_type="text/html;charset=UTF-8", status=status, extra_headers=headers)
+        return PageResponse(
+            render=partial(render.render_template, template, self.language, **defaults | values),
+            status=status,
+            extra_headers=headers,
+        )
 
     def render_error(self, kind: str, status: int, reason: str = "") -> BytesResponse:
         """Return the error page; `kind` is one that error.html names, with a reason for "error"."""
@@ -145,7 +158,7 @@ class ConsoleRequest:
     async def audit_download(self, action: AuditAction, target: str) -> None:
         """Add an audit entry for a file's download.
 
-        Every request from the first byte adds one. A range from further on adds one only if none is younger than
+        Every request from the first byte adds one. A range that starts later adds one only if no entry is younger than
         DOWNLOAD_AUDIT_INTERVAL.
         """
         if not self.http_request.headers.get("range", "bytes=0-").startswith("bytes=0-"):

@@ -1,23 +1,26 @@
 """The console's router: session, CSRF check, access check, handler. Errors become pages."""
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from ccfs.console import forms, render
 from ccfs.console.access import Route, authorize
 from ccfs.console.context import ConsoleContext
-from ccfs.console.request import LANGUAGE_COOKIE, SESSION_COOKIE, ConsoleRequest
+from ccfs.console.request import LANGUAGE_COOKIE, SESSION_COOKIE, ConsoleRequest, PageResponse
 from ccfs.console.routes import find_route
 from ccfs.db.system.certificate_files import MAX_FILE_BYTES
 from ccfs.db.system.console import sessions
+from ccfs.http_server.errors import ClientDisconnected
+from ccfs.http_server.exchange import Exchange
 from ccfs.logs import get_logger
-from ccfs.model.errors import FileUnavailable, InvalidRequest, NotFound, OperatorError, RequestTooLarge
-from ccfs.web.request import ClientDisconnected, Request, read_body
-from ccfs.web.responses.types import Response
+from ccfs.model.errors import FileUnavailable, InvalidRequest, NotFound, OperatorError, RequestTooLarge, ServerBusy
+from ccfs.web.request import Request, read_body
+from ccfs.web.responses.types import BytesResponse, Response
 
 FORM_LIMIT_BYTES: Final = 1 << 16
 MAX_FORM_FIELDS: Final = 100
@@ -29,18 +32,36 @@ def matches(path: str) -> bool:
     return path == "/console" or path.startswith("/console/")
 
 
-async def handle_request(context: ConsoleContext, http_request: Request, protocol: Any) -> Response:
+async def handle_request(context: ConsoleContext, http_request: Request, exchange: Exchange) -> Response:
     """Return the response to a request to the console. Errors are pages, too."""
     request = _anonymous(context, http_request)
     if http_request.path.startswith(render.STATIC_PREFIX):
-        return render.get_static_file(http_request.path) or request.render_error("not_found", 404)
+        return render.get_static_file(http_request.path) or await _render(request.render_error("not_found", 404))
+    return await _render(await _respond(request, exchange))
+
+
+async def _render(response: Response) -> Response:
+    if not isinstance(response, PageResponse):
+        return response
+    body = await asyncio.to_thread(response.render)
+    return BytesResponse(
+        body=body,
+        content_type=response.content_type,
+        status=response.status,
+        extra_headers=response.extra_headers,
+    )
+
+
+async def _respond(request: ConsoleRequest, exchange: Exchange) -> Response:
+    http_request = request.http_request
     try:
-        form, files = await _read_form(http_request, protocol)
+        form, files = await _read_form(request, exchange)
         request = await _with_session(replace(request, form=form, files=files))
-        return await _dispatch(request)
+        return await _render(await _dispatch(request))
     except NotFound:
         return request.render_error("not_found", 404)
-    except FileUnavailable:
+    except (FileUnavailable, ServerBusy) as error:
+        request.context.failures.record(error)
         return request.render_error("unavailable", 503)
     except (OperatorError, InvalidRequest) as error:
         return request.render_error("error", 400, str(error))
@@ -106,12 +127,13 @@ async def _with_session(request: ConsoleRequest) -> ConsoleRequest:
     return replace(request, user=user, session_token=token if user else "")
 
 
-async def _read_form(http_request: Request, protocol: Any) -> tuple[Mapping[str, str], Mapping[str, bytes]]:
-    """Return the fields and files of a POST form. Raise RequestTooLarge beyond the limits."""
+async def _read_form(request: ConsoleRequest, exchange: Exchange) -> tuple[Mapping[str, str], Mapping[str, bytes]]:
+    """Return the fields and files of a POST form. Raise RequestTooLarge beyond the limits, ServerBusy."""
+    http_request = request.http_request
     if http_request.method != "POST":
         return {}, {}
     upload_limit = UPLOAD_LIMIT_BYTES.get(http_request.path, 0)
-    body = await read_body(http_request, protocol, FORM_LIMIT_BYTES + upload_limit)
+    body = await read_body(exchange, FORM_LIMIT_BYTES + upload_limit, request.client_address)
     content_type = http_request.headers.get("content-type", "")
     if upload_limit and forms.is_multipart(content_type):
         return forms.parse_multipart(content_type, body)

@@ -75,6 +75,7 @@ ROUTES: Final = (
     Route("POST", "/console/apps/key", apps.add_key, _ADMINISTER, _WHOLE_APP),
     Route("POST", "/console/apps/revoke", apps.revoke_key, _ADMINISTER, _WHOLE_APP),
     Route("POST", "/console/apps/revoke-older", apps.revoke_older_keys, _ADMINISTER, _WHOLE_APP),
+    Route("POST", "/console/apps/limits", apps.change_limits, _OPERATE, _GLOBAL),
     Route("GET", "/console/audit", audit_log.show_audit_log, _AUDIT, _ANYWHERE),
     Route("GET", "/console/audit/csv", audit_log.download_audit_log, _AUDIT, _ANYWHERE),
     Route("GET", "/console/users", users.list_users, _OPERATE, _GLOBAL),

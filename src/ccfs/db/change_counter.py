@@ -46,6 +46,10 @@ class ChangeCounterCache(Generic[T]):
         self._query = database.autocommit_read if autocommit else self._query_in_transaction
         self._latest: tuple[int, T] | None = None
 
+    def is_current(self) -> bool:
+        """Return whether the latest version is still valid. The query runs on a connection that the calling thread keeps."""
+        return self._latest is not None and self._database.autocommit_read(self._counter.get) == self._latest[0]
+
     def get(self, load: Callable[[Connection], T], *, accept_outdated: bool = False) -> tuple[int, T]:
         """Return the counter and the rows, which `load` reads.
 

@@ -1,9 +1,11 @@
 """Encryption of stored secrets with the node keys.
 
-The first key encrypts and any key decrypts, so that keys can be rotated.
+The first key encrypts and any key decrypts, so that keys can be rotated. A checksum, which needs no key, tells a stored text
+that another key encrypted from one that was damaged.
 """
 
 import base64
+import hashlib
 import hmac
 from pathlib import Path
 
@@ -11,6 +13,17 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from ccfs.db.instance_file import read_or_create
 from ccfs.model.errors import OperatorError
+
+_CHECKSUM_CHARACTERS = 8
+
+
+class DecryptionFailed(OperatorError):
+    """none of the node keys decrypts a stored secret"""
+
+    def __init__(self, param: str = "", *, is_damaged: bool = False) -> None:
+        """`is_damaged`: the stored text changed after it was written; otherwise another key encrypted it."""
+        super().__init__(param)
+        self.is_damaged = is_damaged
 
 
 class SecretBox:
@@ -32,18 +45,24 @@ class SecretBox:
 
     def encrypt(self, secret: str) -> str:
         """Return the secret, encrypted and authenticated."""
-        return self._fernet.encrypt(secret.encode()).decode()
+        token = self._fernet.encrypt(secret.encode()).decode()
+        return f"{token}.{_checksum(token)}"
 
     def decrypt(self, encrypted: str) -> str:
-        """Return the decrypted secret. Raises OperatorError if none of the node keys can decrypt it."""
+        """Return the decrypted secret. Raises DecryptionFailed if none of the node keys can decrypt it."""
+        token, _, checksum = encrypted.partition(".")
         try:
-            return self._fernet.decrypt(encrypted).decode()
-        except InvalidToken:
-            raise OperatorError("none of the node keys decrypts a stored secret") from None
+            return self._fernet.decrypt(token).decode()
+        except (InvalidToken, ValueError):  # ValueError: not ASCII
+            raise DecryptionFailed(is_damaged=checksum != _checksum(token)) from None
 
     def reencrypt(self, encrypted: str) -> str:
-        """Return the secret, encrypted with the newest key. Raises OperatorError like `decrypt`."""
+        """Return the secret, encrypted with the newest key. Raises DecryptionFailed like `decrypt`."""
         return self.encrypt(self.decrypt(encrypted))
+
+
+def _checksum(token: str) -> str:
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()[:_CHECKSUM_CHARACTERS]
 
 
 def load_or_create_keys(folder: Path) -> tuple[str, ...]:

@@ -14,15 +14,18 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
+from sqlalchemy.engine import URL, Connection, Dialect, Engine, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
+from ccfs.db.faults import FaultMemory, classify
 from ccfs.model.errors import OperatorError
 
 T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 60_000  # how long a writer waits for SQLite's write lock
+WAL_LIMIT_BYTES = 64 << 20  # to which SQLite's write-ahead log shrinks once no reader needs what is beyond
+MAX_CONNECTIONS = 80  # of a process to SQLite: more than threads that may wait (64) and keep a connection each
 _CONNECTION_DEFAULTS = {  # of PostgreSQL, where the URL does not set them: a dead peer is noticed within half a minute
     "connect_timeout": 10,
     "keepalives_idle": 10,
@@ -47,6 +50,8 @@ class Database:
         self.read_timeout = read_timeout or ReadTimeout()  # PostgreSQL's; SQLite reads a file
         self.is_sqlite = engine.dialect.name == "sqlite"  # a query is then cheaper than a thread switch
         snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self.faults = FaultMemory()  # that this process has met
+        event.listen(engine, "handle_error", self._note_fault)
         self._reader = engine.execution_options(**snapshot)
         self._writer = engine.execution_options(ccfs_begin="BEGIN IMMEDIATE")
         self._thread_connections = threading.local()
@@ -75,7 +80,8 @@ class Database:
         connection = self._get_thread_connection()
         try:
             return query(connection)
-        except DBAPIError:
+        except DBAPIError as error:
+            self.faults.record(classify(error), str(error.orig))  # SQLAlchemy does not see those of a PreparedQuery
             connection.invalidate()
             self.close_thread_connection()
             raise
@@ -105,6 +111,11 @@ class Database:
 
         read_data_version.connection = connection  # type: ignore[attr-defined]  # checked out as long as the function lives
         return read_data_version
+
+    def _note_fault(self, context: ExceptionContext) -> None:
+        """Note which kind of fault an error is, even if its caller handles it."""
+        error = context.original_exception
+        self.faults.record(classify(error), str(error))
 
     def is_ready(self) -> bool:
         """Return whether the database responds."""
@@ -204,7 +215,12 @@ def _disable_sync(connection: Any, _record: ConnectionPoolEntry) -> None:
 def _create_sqlite_engine(url: URL) -> Engine:
     Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(
-        url, poolclass=QueuePool, pool_size=8, max_overflow=56, connect_args={"check_same_thread": False}
+        url,
+        poolclass=QueuePool,
+        pool_size=8,
+        max_overflow=MAX_CONNECTIONS - 8,
+        pool_timeout=BUSY_TIMEOUT_MS / 1000 + 10,  # those who wait for the write lock end first
+        connect_args={"check_same_thread": False},
     )
     event.listen(engine, "connect", _set_sqlite_pragmas)
     event.listen(engine, "begin", _begin_sqlite)
@@ -220,6 +236,7 @@ def _set_sqlite_pragmas(connection: Any, _record: ConnectionPoolEntry) -> None:
         "foreign_keys = ON",
         "cache_size = -32768",
         "temp_store = MEMORY",
+        f"journal_size_limit = {WAL_LIMIT_BYTES}",
     ):
         connection.execute(f"PRAGMA {pragma}")
 

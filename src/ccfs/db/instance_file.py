@@ -18,9 +18,9 @@ def read_or_create(path: Path, generate: Callable[[], str]) -> str:
 
 
 def _create(path: Path, line: str) -> None:
-    """Create the file whole. If two processes start at once, the second keeps the file of the first.
+    """Create the file atomically. If two processes start at once, the second keeps the file of the first.
 
-    The file is synced before anything depends on it: without its keys no secret can be decrypted.
+    The file is synced before it is used: without its keys, no secret can be decrypted.
     """
     temporary = path.with_suffix(f".{secrets.token_hex(8)}")  # no process id: containers that share a folder share ids
     descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)

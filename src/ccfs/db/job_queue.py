@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from ccfs.db import schema
+from ccfs.db.no_index import NoIndex
 from ccfs.model.identity.tenancy import App
 
 MAX_ERROR_LENGTH = 1000  # characters of an error that a row stores
@@ -89,6 +90,19 @@ class JobQueue:
     def count_leases_of_due_groups(self, connection: Connection, now: datetime) -> list[tuple[Any, int]]:
         """Return the groups that have a due job, each with its number of leased jobs."""
         return [(row[0], row[1]) for row in connection.execute(self._due_groups_with_leases, {"claim_now": now})]
+
+    def claim_in_turn(
+        self, connection: Connection, now: datetime, lease: str, duration: timedelta, last_app: int
+    ) -> sa.Row[Any] | None:
+        """Lease the longest due job of the app with the fewest leased jobs; None if no job is due. The groups are apps.
+
+        If several apps qualify, the next one after `last_app` gets its turn, however many jobs are waiting in other apps.
+        """
+        waiting = self.count_leases_of_due_groups(connection, now)
+        for app, _ in sorted(waiting, key=lambda group: (group[1], group[0] <= last_app, group[0])):
+            for row in self.claim(connection, now, lease, duration, group=app):
+                return row
+        return None
 
     def renew(self, connection: Connection, job: ClaimedJob, until: datetime) -> bool:
         """Extend the lease; False if it has been lost."""
@@ -177,7 +191,9 @@ class JobQueue:
         walk = walk.union_all(following)
         now, columns = sa.bindparam("claim_now", type_=self.table.c.due_at.type), self.table.c
         jobs = self.is_due & (group == walk.c.due_group)
-        leased = sa.select(sa.func.count()).where(jobs, columns.due_at > now, columns.lease != "").scalar_subquery()
+        # A literal and no range of due_at, so that the index of leased jobs is used: others may wait by the thousand.
+        is_leased = (columns.lease != sa.literal_column("''")) & (NoIndex(columns.due_at) > now)
+        leased = sa.select(sa.func.count()).where(jobs, is_leased).scalar_subquery()
         groups = sa.select(walk.c.due_group, *([leased] if with_leases else []))
         return groups.where(walk.c.due_group.is_not(None), sa.exists().where(jobs, columns.due_at <= now))
 
@@ -198,9 +214,10 @@ def parse_claim(row: sa.Row[Any]) -> dict[str, Any]:
 
 
 EXPORTS = JobQueue(schema.exports, claims="attempts", group="app", keeps_dead_leases=True)
-BULK_DOWNLOADS = JobQueue(schema.bulk_downloads, claims="attempts")
-DELIVERIES = JobQueue(schema.deliveries, claims="claims", group="receiver")  # so that a slow receiver delays no other
+BULK_DOWNLOADS = JobQueue(schema.bulk_downloads, claims="attempts", group="app")
+DELIVERIES = JobQueue(schema.deliveries, claims="claims", group="lane")  # so that a slow receiver delays no other
 ORPHANS = JobQueue(
     schema.orphaned_blobs,
+    group="app",
     claimable=schema.orphaned_blobs.c.location_id.not_in(sa.bindparam("claim_excluded", expanding=True)),
 )

@@ -40,8 +40,8 @@ _PARTITIONS_SQL = sa.text(
 )
 _TRANSACTION_ID_SQL = sa.text("SELECT pg_current_xact_id()::text")
 _ENQUEUE_ORPHANS_SQL = (  # the blobs of all recordings of a partition
-    "INSERT INTO orphaned_blobs (location_id, key, owner_table, owner_row, lease, due_at)"
-    " SELECT location_id, key, 'recordings', app || ' ' || file_name, '', CAST(:now AS timestamptz)"
+    "INSERT INTO orphaned_blobs (location_id, key, owner_table, owner_row, app, lease, due_at)"
+    " SELECT location_id, key, 'recordings', app || ' ' || file_name, app, '', CAST(:now AS timestamptz)"
 )
 
 
@@ -59,7 +59,7 @@ def ensure(connection: Connection, table: sa.Table, months: Iterable[int]) -> No
 
 
 def _create_partition(connection: Connection, table: sa.Table, name: str, month: int) -> None:
-    """Create one partition. A detached one of that name, which is still to be dropped, is renamed."""
+    """Create one partition. Rename a detached partition of the same name that is still to be dropped."""
     detached = sa.text("SELECT to_regclass(:name)")
     if connection.execute(detached, {"name": name}).scalar():
         _execute(connection, f"ALTER TABLE {name} RENAME TO {name}_x{connection.execute(_TRANSACTION_ID_SQL).scalar()}")
@@ -80,6 +80,12 @@ def ensure_upcoming(database: Database, now: datetime) -> None:
     with database.write_transaction() as connection:
         for table in AGE_COLUMN:
             ensure(connection, table, months)
+
+
+def list_months(connection: Connection, table: str) -> set[int]:
+    """Return the months of a table's partitions on PostgreSQL, also of those that are detached and still to be dropped."""
+    names = connection.execute(_PARTITIONS_SQL, {"pattern": f"^{table}_p[0-9]{{6}}(_x[0-9]+)?$"}).scalars()
+    return {int(name.removeprefix(f"{table}_p")[:6]) for name in names}
 
 
 def drop_before(database: Database, table: sa.Table, first_month: int, now: datetime) -> None:
@@ -164,6 +170,7 @@ def _delete_batch(database: Database, table: sa.Table, name: str, app: int, befo
                 "key": key,
                 "owner_table": BlobOwnerTable.RECORDINGS,
                 "owner_row": f"{owner} {file_name}",
+                "app": owner,
                 "lease": "",
                 "due_at": now,
             }

@@ -131,6 +131,17 @@ vdns = sa.Table(
     sa.PrimaryKeyConstraint("app", "vdn_id", "cc_id"),
     sa.ForeignKeyConstraint(["app", "account_id"], ["accounts.app", "accounts.account_id"]),
 )
+app_limits = sa.Table(  # of apps that have limits of their own; NULL: the default
+    "app_limits",
+    METADATA,
+    sa.Column("app", sa.Integer, sa.ForeignKey("apps.id"), primary_key=True, autoincrement=False),
+    sa.Column("concurrent_downloads", sa.Integer),
+    sa.Column("concurrent_queries", sa.Integer),
+    sa.Column("downloads_per_minute", sa.Integer),
+    sa.Column("queries_per_minute", sa.Integer),
+    sa.Column("bytes_per_second", sa.Integer),
+    sa.Column("queued_exports", sa.Integer),
+)
 callback_prefixes = sa.Table(
     "callback_prefixes",
     METADATA,
@@ -162,6 +173,20 @@ nodes = sa.Table(
     _instant("heartbeat_at"),
 )
 compatible_revision = sa.Table("compatible_revision", METADATA, _text("revision", primary_key=True))
+clock_times = sa.Table(  # instants that outlast a process: what the clocks showed, and when something was last done
+    "clock_times",
+    METADATA,
+    _text("name", primary_key=True),
+    _instant("at"),
+)
+retention_marks = sa.Table(  # months of a table that retention will delete
+    "retention_marks",
+    METADATA,
+    _text("table_name"),
+    _number("month"),
+    _instant("marked_at"),
+    sa.PrimaryKeyConstraint("table_name", "month"),
+)
 change_counters = sa.Table("change_counters", METADATA, _text("name", primary_key=True), _number("value"))
 locations = sa.Table(
     "locations",
@@ -186,9 +211,11 @@ orphaned_blobs = sa.Table(  # blobs that may have no row: copies in progress, an
     _text("key"),
     _text("owner_table"),
     _text("owner_row"),
+    _number("app"),  # whose turn its deletion takes
     _text("lease"),
-    sa.Column("due_at", Instant, nullable=False, index=True),
+    _instant("due_at"),
     sa.PrimaryKeyConstraint("location_id", "key"),
+    sa.Index(None, "app", "due_at"),
 )
 lost_blobs = sa.Table(  # recordings' bytes that their location did not have when they were read
     "lost_blobs",
@@ -625,6 +652,7 @@ exports = sa.Table(
     sa.Column("sha256", sa.Text),
     sa.Column("crc32", sa.BigInteger),
     _instant("ready_at", required=False),
+    _instant("expiry_marked_at", required=False),  # its file is deleted a day later
     sa.UniqueConstraint("app", "file_name"),
     sa.Index(None, "app", "requested_at"),
 )
@@ -632,6 +660,8 @@ _export_is_due = exports.c.state == "due"
 sa.Index(
     "ix_exports_due", exports.c.app, exports.c.due_at, sqlite_where=_export_is_due, postgresql_where=_export_is_due
 )
+_export_is_leased = _export_is_due & (exports.c.lease != "")  # few, however many wait or have to be retried
+sa.Index("ix_exports_leased", exports.c.app, sqlite_where=_export_is_leased, postgresql_where=_export_is_leased)
 _export_is_ready = exports.c.state == "ready"
 sa.Index("ix_exports_ready", exports.c.ready_at, sqlite_where=_export_is_ready, postgresql_where=_export_is_ready)
 _export_failed = exports.c.state == "failed"
@@ -650,6 +680,7 @@ deliveries = sa.Table(
     sa.Column("export", sa.Text, sa.ForeignKey("exports.response_id"), nullable=False),
     _text("url"),
     _text("receiver"),
+    _text("lane"),  # receiver and app, which take turns together
     sa.Column("body", sa.LargeBinary, nullable=False),
     _text("state"),
     _instant("due_at", required=False),
@@ -664,7 +695,7 @@ deliveries = sa.Table(
 _delivery_is_due = deliveries.c.state == "due"
 sa.Index(
     "ix_deliveries_due",
-    deliveries.c.receiver,
+    deliveries.c.lane,
     deliveries.c.due_at,
     sqlite_where=_delivery_is_due,
     postgresql_where=_delivery_is_due,
@@ -814,9 +845,17 @@ bulk_downloads = sa.Table(
 _bulk_download_is_due = bulk_downloads.c.state == "due"
 sa.Index(
     "ix_bulk_downloads_due",
+    bulk_downloads.c.app,
     bulk_downloads.c.due_at,
     sqlite_where=_bulk_download_is_due,
     postgresql_where=_bulk_download_is_due,
+)
+_bulk_download_is_leased = _bulk_download_is_due & (bulk_downloads.c.lease != "")
+sa.Index(
+    "ix_bulk_downloads_leased",
+    bulk_downloads.c.app,
+    sqlite_where=_bulk_download_is_leased,
+    postgresql_where=_bulk_download_is_leased,
 )
 bulk_download_items = sa.Table(
     "bulk_download_items",

@@ -1,5 +1,7 @@
-"""One pass over the files or tables of Asterisk: the logs of queues and channels first, because they report more of the
-calls; then CDRs; then recordings."""
+"""One pass over the files or tables of Asterisk: the logs of queues and channels first, because CDRs are corrected by them;
+
+then CDRs; then recordings.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,7 +11,7 @@ from pathlib import Path
 from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant.calls import device_numbers, member_names
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.asterisk_cel import ingest_channel_events, save_own_histories
 from ccfs.ingest.asterisk_lines import AsteriskSource, LegParser, NumberedLeg, NumberedQueueLine, QueueLineParser
 from ccfs.ingest.calls.agent_events import end_calls, save_events
@@ -17,7 +19,7 @@ from ccfs.ingest.calls.large_calls import leave_out_large_calls
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER
 from ccfs.ingest.calls.queue_visits import merge_visits
 from ccfs.ingest.calls.rebuild import rebuild_for_visits, save_legs
-from ccfs.ingest.check.file_kinds import FileKind
+from ccfs.ingest.check.recognition.file_kinds import FileKind
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.recordings.ingest_folder import ingest_folders
 from ccfs.ingest.sources import get_folder, ingest_source
@@ -29,9 +31,9 @@ from ccfs.ingest.tenants.routers import TenantRouter
 from ccfs.ingest.wrong_files import require_kind
 from ccfs.model.calls.cdr import DeviceType
 from ccfs.switches.asterisk import queue_log
-from ccfs.switches.asterisk.calls import AsteriskLeg
-from ccfs.switches.asterisk.channel_history import ChannelHistory
 from ccfs.switches.asterisk.channels import AgentMatcher, parse_member
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskLeg
+from ccfs.switches.asterisk.legs.channel_history import ChannelHistory
 from ccfs.switches.asterisk.queue_log import MemberNames, QueueLine
 from ccfs.switches.asterisk.recordings import find_call_ids
 
@@ -60,7 +62,7 @@ def ingest(run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
 
 
 def ingest_recordings(run: IngestRun, owner: CallOwner, source: AsteriskSource, legs: LegParser | None = None) -> None:
-    """Ingest the recordings of calls that are ingested, or that wait for their tenant."""
+    """Ingest the recordings of calls that are stored or waiting for their tenant."""
     if not source.recordings:
         return
     matcher = TenantMatcher(source.router, _name_source(source)) if source.router else None
@@ -69,7 +71,7 @@ def ingest_recordings(run: IngestRun, owner: CallOwner, source: AsteriskSource, 
 
 
 def ingest_channel_log(run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
-    """Ingest the channel events of calls that are ingested, or that wait for their tenant."""
+    """Ingest the channel events of calls that are stored or waiting for their tenant."""
     find_zone = LegParser(run, owner, source).find_zone
     if source.router is None:
         ingest_channel_events(run, owner, source, find_zone)
@@ -131,7 +133,7 @@ def _save_lines(
     connection: Connection,
     parsed: tuple[list[NumberedQueueLine], list[IngestRejection]],
 ) -> None:
-    """Save lines of the queue log; those of the whole switch for every account."""
+    """Save lines of the queue log. Lines about the whole switch are saved for every account."""
     numbered, rejections = parsed
     if assigner is None:
         _save_queue_lines(run, owner, agents, connection, [item for _, item in numbered])
@@ -165,7 +167,7 @@ def _save_queue_lines(
 def _find_member_names(
     connection: Connection, owner: CallOwner, lines: Sequence[QueueLine], agents: AgentMatcher
 ) -> MemberNames:
-    """Return the agents' numbers by member: what CDRs have shown, and the number in an interface's name."""
+    """Map members to agents' numbers: those seen in CDRs, and those in the names of interfaces."""
     names = member_names.list_numbers(connection, owner.app, owner.account.account_id)
     members = {line.member: parse_member(line.member) for line in lines if line.member}
     numbers = {member: agents.find_number(name) for member, name in members.items() if member not in names}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_state
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest import ingest_state
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.asterisk_lines import AsteriskSource
 from ccfs.ingest.calls.channel_histories import merge_histories
 from ccfs.ingest.calls.rebuild import rebuild_for_histories
@@ -19,10 +19,11 @@ from ccfs.ingest.files.scan import to_db_path
 from ccfs.ingest.files.tail_reader import NumberedLine
 from ccfs.ingest.tenants.assignment import RecordAssigner
 from ccfs.ingest.tenants.call_records import build_history_record
-from ccfs.switches.asterisk import cel, zone
+from ccfs.switches.asterisk import cel
+from ccfs.switches.asterisk.cdr_files import zone
+from ccfs.switches.asterisk.cdr_files.csv_dialect import CsvDialect
 from ccfs.switches.asterisk.cel import CelLayout
-from ccfs.switches.asterisk.channel_history import ChannelHistory
-from ccfs.switches.asterisk.csv_dialect import CsvDialect
+from ccfs.switches.asterisk.legs.channel_history import ChannelHistory
 
 _ParsedLines = tuple[list[tuple[NumberedLine, ChannelHistory]], list[IngestRejection]]
 
@@ -34,14 +35,17 @@ def ingest_channel_events(
     find_zone: Callable[[], str],
     assigner: RecordAssigner | None = None,
 ) -> None:
-    """Ingest the new lines; with an assigner, for the owners of their calls. Raise OSError if the file cannot be opened, UnreadableLine if it is no channel event log."""
+    """Ingest new lines; with an assigner, for the owners of their calls.
+
+    Raise OSError if the file cannot be opened, UnreadableLine if it is not a channel event log.
+    """
     if source.cel is not None:
         parser = CelParser(run, owner, source, source.cel, find_zone)
         tail_reader.ingest_file(run, owner, source.cel, parser, partial(_save_lines, run, owner, assigner), parser)
 
 
 class CelParser:
-    """Parse batches of lines. `find_zone` returns the zone of the switch's local times, as its CDRs show it."""
+    """Parses batches of lines. `find_zone` returns the zone of the switch's local times, as detected from its CDRs."""
 
     def __init__(
         self, run: IngestRun, owner: CallOwner, source: AsteriskSource, path: Path, find_zone: Callable[[], str]
@@ -65,11 +69,11 @@ class CelParser:
         return numbered, rejections
 
     def is_open(self, line: bytes) -> bool:
-        """Return whether a record goes on in the next line: Asterisk writes none that do."""
+        """Return whether a record continues in the next line. Asterisk never writes such records."""
         return False
 
     def is_record(self, line: bytes) -> bool:
-        """Return whether the line is a whole record."""
+        """Return whether the line is a complete record. All lines of Asterisk are."""
         return True
 
     def describe(self) -> str:
@@ -81,7 +85,7 @@ class CelParser:
         return json.dumps(facts)
 
     def _find_layout(self, sample: list[bytes]) -> CelLayout:
-        """Return the layout of the sample; that of before, if it still fits and was detected by more lines."""
+        """Return the sample's layout, or the earlier one if it still fits and was detected from more lines."""
         known, seen = self._load_layout()
         if known and seen >= len(sample) and cel.fits(sample, known):
             self._seen = seen

@@ -1,4 +1,4 @@
-"""Parse the lines of Asterisk's files: detect and remember their columns and zone, check each line's zone."""
+"""Parse the lines of Asterisk's files: detect and remember their columns and zone, check the zone of each line."""
 
 import json
 import re
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ccfs.db.tenant import ingest_state
 from ccfs.db.tenant.calls import device_numbers
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest import ingest_state
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest import sources
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import tail_reader
@@ -18,12 +18,14 @@ from ccfs.ingest.files.tail_reader import NumberedLine
 from ccfs.ingest.sources import LineSource
 from ccfs.ingest.tenants.routers import TenantRouter, group_by_app
 from ccfs.model.calls.cdr import DeviceType
-from ccfs.switches.asterisk import calls, cdr, clock, queue_log, queue_log_table, zone
-from ccfs.switches.asterisk.calls import AsteriskLeg
-from ccfs.switches.asterisk.cdr import CdrLayout
+from ccfs.switches.asterisk import queue_log, queue_log_table
+from ccfs.switches.asterisk.cdr_files import cdr, clock, zone
+from ccfs.switches.asterisk.cdr_files.cdr import CdrLayout
+from ccfs.switches.asterisk.cdr_files.csv_dialect import CsvDialect
+from ccfs.switches.asterisk.cdr_files.line_zones import LineZones
 from ccfs.switches.asterisk.channels import AGENT_NUMBER_PATTERN, AgentMatcher
-from ccfs.switches.asterisk.csv_dialect import CsvDialect
-from ccfs.switches.asterisk.line_zones import LineZones
+from ccfs.switches.asterisk.legs import cdr_legs
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskLeg
 from ccfs.switches.asterisk.queue_log import QueueLine
 from ccfs.switches.records import UnreadableLine
 
@@ -35,7 +37,7 @@ _BLANK_BYTES = b"\xef\xbb\xbf \t\r\n"  # with the byte order mark
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsteriskSource:
-    """The switch's files or tables, and what the operator overrules."""
+    """The switch's files or tables, and the operator's overrides."""
 
     cdr: LineSource
     recordings: Sequence[Path] = ()  # folders
@@ -49,7 +51,7 @@ class AsteriskSource:
 
 
 class LegParser:
-    """Parse batches of CDR lines. The first batch detects the format, so that an idle watch never does."""
+    """Parses batches of CDR lines. The first batch detects the format, so that an idle watch never does."""
 
     def __init__(self, run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
         self._run, self._owner, self._source = run, owner, source
@@ -73,7 +75,7 @@ class LegParser:
         return result
 
     def is_open(self, line: bytes) -> bool:
-        """Return whether a record goes on in the next line."""
+        """Return whether a record continues in the next line."""
         if line.count(b'"') % 2 == line.count(b"'") % 2 == 0 and not line.rstrip(b"\r\n").endswith(b"\\"):
             return False
         try:
@@ -82,7 +84,7 @@ class LegParser:
             return False
 
     def is_record(self, line: bytes) -> bool:
-        """Return whether the line is a whole record."""
+        """Return whether the line is a complete record."""
         return self._find_layout([]).is_record(line)
 
     def describe(self) -> str:
@@ -95,7 +97,7 @@ class LegParser:
         return json.dumps(zone_facts | dates | {"columns": layout.names, "dialect": layout.dialect})
 
     def find_zone(self) -> str:
-        """Return the zone of the CDR file's local times; that of earlier files, or the account's, if it has no lines yet."""
+        """Return the zone of the CDR file's local times. If it has no lines yet, use that of earlier files or the account's."""
         try:
             return self._detect([]).zone
         except UnreadableLine:
@@ -108,7 +110,7 @@ class LegParser:
         row = cdr.parse_row(line, self._layout)
         if row is None:
             return None
-        leg = calls.build_leg(row, self._zones.choose(row), self._agents)
+        leg = cdr_legs.build_leg(row, self._zones.choose(row), self._agents)
         if clock.is_clock_set_back(row):
             self._run.warn(
                 f"{self._name}: the clock was set back during the call of {row.start}: it ends when it begins"
@@ -144,7 +146,7 @@ class LegParser:
         return AgentMatcher(pattern=self._source.agent_pattern, known_agents=frozenset[str]().union(*names))
 
     def _find_layout(self, lines: Sequence[bytes]) -> CdrLayout:
-        """Return the layout: of the file's lines, else of those that were read from it before. Raise UnreadableLine."""
+        """Return the layout of the file's lines, or of lines read earlier from this file. Raise UnreadableLine."""
         if self._layout is None:
             sample = sources.sample_lines(self._source.cdr) + list(lines)
             encoding = sources.get_encoding(self._source.cdr, self._source.encoding)
@@ -162,7 +164,7 @@ class LegParser:
         return self._layout
 
     def _find_known_zone(self) -> str:
-        """Return the zone that was detected in this file, else in another of its folder, else of the account's only one."""
+        """Return the zone detected before in this file or its folder, otherwise the zone of the account's only file."""
         formats = self._load_formats()
         if self._name in formats:
             return str(formats[self._name]["zone"])
@@ -177,7 +179,7 @@ class LegParser:
         return {path: known for path, text in rows if "zone" in (known := json.loads(text))}
 
     def _list_queue_entries(self) -> list[tuple[str, int]]:
-        """Return queues and seconds of callers who entered them, by the sample of the queue log."""
+        """Return the queues that callers entered and the seconds, from a sample of the queue log."""
         if self._source.queue_log is None:
             return []
         entries = []
@@ -192,7 +194,7 @@ class LegParser:
 
 
 class QueueLineParser:
-    """Parse batches of queue-log lines: of Asterisk's file, or of its realtime table as CSV."""
+    """Parses batches of queue log lines from Asterisk's file or, as CSV, from its realtime table."""
 
     def __init__(self, source: AsteriskSource, find_zone: Callable[[], str]) -> None:
         self._source, self._find_zone = source, find_zone

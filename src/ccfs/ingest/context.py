@@ -14,9 +14,9 @@ from ccfs.blobs.interface import Location
 from ccfs.blobs.replicas import Replicas
 from ccfs.db.engine import Database
 from ccfs.db.system import ingest_lock
-from ccfs.db.tenant import ingest_state
-from ccfs.db.tenant.expected_recordings import ExpectedRecording
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest import ingest_state
+from ccfs.db.tenant.ingest.expected_recordings import ExpectedRecording
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.recordings.store_audio import StoredAudio, store_audio_file
 from ccfs.logs import get_logger
 from ccfs.model.identity.tenancy import Account, App, Vdn
@@ -103,7 +103,7 @@ class IngestRun:
 
     @contextmanager
     def app_transaction(self, app: App) -> Iterator[Connection]:
-        """Open a transaction in which no other run ingests calls of the app: what is new stays new until its end."""
+        """Open a transaction in which no other run ingests calls of the app, so that new rows stay new until it ends."""
         with self.database.write_transaction() as connection:
             if self.has_many_apps:
                 ingest_lock.lock_apps_of_switches(connection)
@@ -111,18 +111,18 @@ class IngestRun:
             yield connection
 
     def reject(self, connection: Connection, app: App, rejections: list[IngestRejection]) -> None:
-        """Store rejections, and report those that are new. Of one file, a run stores MAX_REJECTED."""
+        """Store rejections, and report new ones. A run stores at most MAX_REJECTED per file."""
         rejections = [stored for rejection in rejections if (stored := self._limit_rejections(rejection))]
         fresh = ingest_state.add_rejections(connection, app, rejections, self.now())
         self.result.rejected_count += len(fresh)
         self.result.rejected += fresh[: MAX_REPORTED - len(self.result.rejected)]
 
     def has_enough_lines(self, count: int) -> bool:
-        """Return whether no more than these lines of a file are to be read."""
+        """Return whether the run may read no more lines of a file."""
         return 0 < self.max_lines <= count
 
     def _limit_rejections(self, rejection: IngestRejection) -> IngestRejection | None:
-        """Count a line's rejection. Return it, or None beyond the limit; in place of the first one beyond, say so."""
+        """Count a line's rejection. Return it, or None beyond the limit. The first one beyond becomes a note of the limit."""
         if rejection.line == 0:
             return rejection
         self.rejection_counts[rejection.file] += 1
@@ -142,7 +142,7 @@ class IngestRun:
             self.result.warnings.append(text)
 
     def alert(self, text: str, action: str, **fields: object) -> None:
-        """Report a warning that must not wait for the end of a watch: log it, too, under an action."""
+        """Report a warning that cannot wait for the end of a watch: also log it, with an action."""
         self.warn(text)
         if self.is_watching:
             get_logger().warning(action.replace("_", " "), action=action, **fields)

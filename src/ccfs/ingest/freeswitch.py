@@ -1,4 +1,4 @@
-"""One pass over FreeSWITCH: CSV files that grow, a folder of JSON and XML documents, or a table; then recordings."""
+"""One pass over FreeSWITCH: growing CSV files, a folder of JSON and XML documents, or a table; then recordings."""
 
 import re
 from collections import defaultdict
@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import resolved_rejections
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest import resolved_rejections
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.calls.large_calls import leave_out_large_calls
 from ccfs.ingest.calls.leg_source import FREESWITCH_MERGER
 from ccfs.ingest.calls.queue_visits import merge_visits
 from ccfs.ingest.calls.rebuild import save_legs
-from ccfs.ingest.check.file_kinds import FileKind
+from ccfs.ingest.check.recognition.file_kinds import FileKind
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import scan, tail_reader
 from ccfs.ingest.files.cursors import is_known_source
@@ -55,7 +55,7 @@ _ParsedRecords = Sequence[tuple[NumberedLine, FreeSwitchRecord]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreeSwitchSource:
-    """Paths of the switch's files, and what the operator overrules."""
+    """Paths of the switch's files, and the operator's overrides."""
 
     cdr: LineSource  # a CSV, JSON or XML file, a folder of them, or a table
     recordings: Sequence[Path] = ()  # folders
@@ -66,7 +66,7 @@ class FreeSwitchSource:
 
 
 def ingest(run: IngestRun, owner: CallOwner, source: FreeSwitchSource) -> None:
-    """Run one pass. Raise OSError if the source cannot be opened, UnreadableLine if it is another program's file."""
+    """Run one pass. Raise OSError if the source cannot be opened, UnreadableLine if another program wrote the file."""
     if source.router is not None:
         run = replace(run, has_many_apps=True)
     assigner = _build_assigner(run, owner, source)
@@ -120,7 +120,7 @@ def _ingest_folder(
 def ingest_recordings(
     run: IngestRun, owner: CallOwner, source: FreeSwitchSource, assigner: RecordAssigner | None = None
 ) -> None:
-    """Ingest the recordings of calls that are ingested, or that wait for their tenant."""
+    """Ingest the recordings of calls that are stored or waiting for their tenant."""
     if not source.recordings:
         return
     assigner = assigner or _build_assigner(run, owner, source)
@@ -140,7 +140,7 @@ def _is_document(file: ScannedFile) -> bool:
 
 
 def _build_assigner(run: IngestRun, owner: CallOwner, source: FreeSwitchSource) -> RecordAssigner:
-    """Return what finds the calls' owners: by the tenant rules, else by the domains of the account."""
+    """Return the assigner that finds the calls' owners by the tenant rules or, without any, by the account's domains."""
 
     def save_own_legs(connection: Connection, own: CallOwner, items: Sequence[ChannelLeg | QueueVisit]) -> None:
         merge_visits(connection, own, [item for item in items if isinstance(item, QueueVisit)])
@@ -157,7 +157,7 @@ def _build_assigner(run: IngestRun, owner: CallOwner, source: FreeSwitchSource) 
 
 
 def _find_domains(run: IngestRun, owner: CallOwner, source: FreeSwitchSource, router: AccountRouter) -> set[str]:
-    """Return the domains in new documents, up to one that is named for the account."""
+    """Return the domains in new documents, up to one that is named after the account."""
     domains: set[str] = set()
     for batch in scan.iter_batches(filter(_is_document, _scan_files(run, source)), BATCH_DOCUMENTS):
         with run.database.read_transaction() as connection:
@@ -174,7 +174,7 @@ def _find_domains(run: IngestRun, owner: CallOwner, source: FreeSwitchSource, ro
 def _ingest_documents(
     run: IngestRun, owner: CallOwner, source: FreeSwitchSource, assigner: RecordAssigner, batch: list[ScannedFile]
 ) -> None:
-    """Ingest each document once. Those of one batch are joined, so that both legs of a call find each other."""
+    """Ingest each document once. Documents of one batch are joined, so that both legs of a call are found together."""
     with run.database.read_transaction() as connection:
         due = [file for file, _ in select_due_files(connection, owner.app, batch)]
     open_files = find_unclosed(file for file in due if not file.unusable_reason)
@@ -242,7 +242,7 @@ def _parse_batch(
 def _parse_rows(
     run: IngestRun, owner: CallOwner, source: FreeSwitchSource, assigner: RecordAssigner, batch: LineBatch
 ) -> _ParsedRecords:
-    """Parse rows of a table, and join the channels of a call that are among them."""
+    """Parse rows of a table, and join channels of the same call among them."""
     variables = [(index, _parse_row(line)) for index, (_, line) in enumerate(batch.lines)]
     zone = ZoneInfo(source.zone or owner.account.zone)
     records = freeswitch.parse_channels(variables, zone=zone, agents=source.agent_pattern)
@@ -293,6 +293,6 @@ def _save_records(
 
 
 def _build_record(line: NumberedLine, leg: ChannelLeg, visits: Mapping[str, Sequence[QueueVisit]]) -> CallRecord:
-    """Return the record of a leg, with the queue visits of it and of its call."""
+    """Return the record of a leg, with its queue visits and those of its call."""
     leg_ids = dict.fromkeys((leg.switch_leg_id, leg.switch_call_id))
     return build_leg_record(line, leg, *(visit for leg_id in leg_ids for visit in visits.get(leg_id, ())))

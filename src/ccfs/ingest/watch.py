@@ -1,4 +1,4 @@
-"""Repeat passes every few seconds until stopped. The next pass retries what a pass could not do."""
+"""Repeat passes every few seconds until stopped. Each pass retries what the previous one could not do."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -13,10 +13,10 @@ class Stop(Protocol):
     """A request to stop."""
 
     def is_set(self) -> bool:
-        """Return whether it has been made."""
+        """Return whether a stop has been requested."""
 
     def wait(self, seconds: float, /) -> bool:
-        """Wait so long, or until it is made. Return whether it has been made."""
+        """Wait for up to this time until stopping is requested. Return whether it was."""
 
 
 def run_passes(
@@ -49,7 +49,7 @@ def run_passes(
 
 
 def _get_counts(result: IngestResult) -> dict[str, int]:
-    """Return the counts of what is new. Duplicates are not."""
+    """Return the counts of new items, without duplicates."""
     return {
         "cdrs": result.cdrs,
         "recordings": result.recordings,

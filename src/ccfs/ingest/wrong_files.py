@@ -1,10 +1,10 @@
-"""Recognise a file that was passed in the place of another, before its lines count as read."""
+"""Recognise a file that was passed by mistake, before its lines count as read."""
 
 from pathlib import Path
 
-from ccfs.ingest.check.file_kinds import HEAD_BYTES, FileKind, ReadOptions, classify_file
+from ccfs.ingest.check.recognition.file_kinds import HEAD_BYTES, FileKind, ReadOptions, classify_file
 from ccfs.ingest.context import CallOwner, IngestRun
-from ccfs.ingest.files.compression import read_first_bytes
+from ccfs.ingest.files.contents.compression import read_first_bytes
 from ccfs.ingest.files.cursors import is_known_source
 from ccfs.ingest.files.scan import to_db_path
 from ccfs.switches.records import UnreadableLine
@@ -20,9 +20,9 @@ _WORDS = {
 
 
 def require_kind(run: IngestRun, owner: CallOwner, path: Path, wanted: FileKind, columns: str | None = None) -> None:
-    """Raise UnreadableLine if a file that is new to the account is clearly one of another kind.
+    """Raise UnreadableLine if a file that is new to the account is clearly of another kind.
 
-    Its lines would all be rejected and count as read, and the right command would then find nothing new.
+    Otherwise, all its lines would be rejected and count as read, and the right command would then find nothing new.
     """
     if is_known_source(run, owner, path):
         return

@@ -63,7 +63,7 @@ class Codec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioKind:
-    """A codec, and the sample rate that a headerless file cannot say itself."""
+    """A codec, and the sample rate that a headerless file does not contain."""
 
     codec: Codec
     rate: int = 0  # samples per second; 0: the file says it
@@ -100,12 +100,12 @@ def _is_flac(head: bytes) -> bool:
 
 
 def _is_id3(head: bytes) -> bool:
-    """ "ID3", a version and a size: bytes below 255 and below 128."""
+    """Return whether there is "ID3" with a version and a size: bytes below 255 and below 128."""
     return head[:3] == b"ID3" and len(head) >= 10 and max(head[3:5]) < 255 and max(head[6:10]) < 128
 
 
 def _is_mpeg_frame(head: bytes) -> bool:
-    """Eleven bits of sync, layer III, and neither a bit rate nor a sample rate that MPEG forbids."""
+    """Return whether there are eleven sync bits, layer III, and a valid bit rate and sample rate."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
         return False
     return head[1] & 0x18 != 0x08 and head[2] >> 4 not in (0, 15) and head[2] & 0x0C != 0x0C

@@ -74,7 +74,7 @@ def convert_audio(source: BinaryIO, kind: AudioKind, target: BinaryIO) -> str:
 
 
 def _read_chunks(source: BinaryIO, size: int, frame_bytes: int = 1) -> Iterator[bytes]:
-    """Yield `size` bytes in whole frames. Bytes that a switch adds meanwhile are not read."""
+    """Yield `size` bytes in complete frames. Bytes that a switch adds in the meantime are not read."""
     step = max(_CHUNK_BYTES // frame_bytes, 1) * frame_bytes
     for begin in range(0, size, step):
         expected = min(step, size - begin)
@@ -120,7 +120,7 @@ def _remux(source: BinaryIO, codec: Codec, target: BinaryIO) -> None:
 
 
 def _decode(source: BinaryIO, kind: AudioKind, size: int, target: BinaryIO) -> None:
-    """Write 16-bit PCM of a whole file. The codecs have a fixed rate, so the header is known beforehand."""
+    """Write 16-bit PCM of a whole file. The codecs have a fixed rate, so the header is known in advance."""
     codec = kind.codec
     whole = size - size % codec.frame_bytes
     if not whole:

@@ -1,4 +1,4 @@
-"""Detect the kind of an audio file by its first bytes, and where these say nothing, by its name."""
+"""Detect the kind of an audio file by its first bytes or, if these are not distinctive, by its name."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Decode a recording from any time on: 16-bit PCM, and a WAV of it whose every byte has a known offset."""
+"""Decode a recording from any point in time: as 16-bit PCM, and as a WAV in which the offset of every byte is known."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -30,16 +30,16 @@ def frame_size(info: AudioInfo) -> int:
 
 
 def wav_size(info: AudioInfo) -> int:
-    """Return the bytes of the whole WAV. Raise UnknownAudio where no WAV can be so long."""
+    """Return the size of the whole WAV in bytes. Raise UnknownAudio if it exceeds what a WAV can hold."""
     if info.frames * frame_size(info) > MAX_DATA_BYTES:
         raise UnknownAudio("too long for a WAV")
     return HEADER_SIZE + info.frames * frame_size(info)
 
 
 def iter_wav(source: BinaryIO, info: AudioInfo, start: int, end: int, is_late: Callable[[], bool]) -> Iterator[bytes]:
-    """Yield exactly the bytes [start, end) of the recording as a WAV. What cannot be decoded is silence.
+    """Yield exactly the bytes [start, end) of the recording as a WAV. Parts that cannot be decoded become silence.
 
-    A byte is the same sample wherever decoding begins, except in MP3 and Speex, whose decoders depend on all that went
+    A byte has the same sample wherever decoding begins, except in MP3 and Speex, whose decoders depend on everything
     before.
     """
     if start < HEADER_SIZE:
@@ -65,9 +65,9 @@ def iter_wav(source: BinaryIO, info: AudioInfo, start: int, end: int, is_late: C
 
 
 def iter_samples(source: BinaryIO, info: AudioInfo, frame: int, is_late: Callable[[], bool]) -> Iterator[bytes]:
-    """Yield 16-bit samples, channels in turn, from a frame on, in chunks of 64 KB or more.
+    """Yield 16-bit samples, interleaved by channel, starting at a frame, in chunks of 64 KB or more.
 
-    Raise UnknownAudio, DeadlineExceeded. Where the file is damaged in the middle, the samples end there.
+    Raise UnknownAudio or DeadlineExceeded. If the file is damaged in the middle, the samples end there.
     """
     buffer, has_samples = bytearray(), False
     try:

@@ -119,7 +119,7 @@ def _check_sample_rate(rate: int) -> None:
 
 
 def _is_browser_playable(wav: WavFormat) -> bool:
-    """Return whether a WAV is G.711 or PCM of whole sizes. Browsers stop or wait where the header's length is wrong."""
+    """Return whether a WAV is G.711 or PCM with correct sizes. Browsers stop or wait if the header's length is wrong."""
     is_plain = wav.tag in (A_LAW, MU_LAW) or (wav.tag == PCM and wav.bits in (8, 16, 24))
     return is_plain and wav.channels <= 2 and not wav.is_open_ended and not wav.is_truncated
 

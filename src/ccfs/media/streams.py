@@ -19,9 +19,9 @@ _MAX_PACKET_SECONDS = 10.0  # seconds; FLAC's reach 8 in Ogg, all other codecs' 
 
 @contextmanager
 def open_audio_stream(source: BinaryIO, codec: Codec) -> Iterator[tuple[InputContainer, AudioStream]]:
-    """Open a file's first audio stream. Raise UnknownAudio for every failure within.
+    """Open a file's first audio stream. Raise UnknownAudio for every failure within the block.
 
-    The format is always given: FFmpeg's own guess could open other files than this one.
+    The format is always given, because FFmpeg's detection could open files other than this one.
     """
     source.seek(0)
     try:
@@ -46,7 +46,7 @@ def check_first_frame(source: BinaryIO, codec: Codec) -> None:
 
 
 def sum_packet_durations(source: BinaryIO, codec: Codec) -> float:
-    """Return the seconds of the packets in the file, whatever its header promises. Decode nothing."""
+    """Return the total duration of the packets in the file in seconds, whatever its header says. Nothing is decoded."""
     with open_audio_stream(source, codec) as (container, stream):
         durations = (float((packet.duration or 0) * (stream.time_base or 0)) for packet in container.demux(stream))
         # FFmpeg gives the last packet of a short Ogg, or of one with a page in the wrong place, a length of days.

@@ -25,7 +25,7 @@ class Waveform:
 def compute_peaks(source: BinaryIO, info: AudioInfo, is_late: Callable[[], bool]) -> Waveform:
     """Compute the waveform of a whole recording. Memory grows by 100 bytes a second of it.
 
-    Raise UnknownAudio, DeadlineExceeded.
+    Raise UnknownAudio or DeadlineExceeded.
     """
     step = max(info.rate // _PEAKS_PER_SECOND, 1)
     samples = iter_samples(source, info, 0, is_late)

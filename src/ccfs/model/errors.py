@@ -3,6 +3,9 @@
 CcfsError                        unexpected failure
 ├── Unauthorised                 HTTP 401
 ├── AddressLocked                HTTP 403
+├── ServerBusy                   HTTP 503
+├── FlowLimitReached             the app is over one of its limits
+│   └── DownloadLimitReached  QueryLimitReached
 ├── InvalidRequest               the request is malformed or not allowed
 │   ├── NullParameter  EmptyParameter  ValueTooLong  ValueTooShort  InvalidFormat
 │   ├── UnsupportedVersion  EmptyBody  InvalidDate
@@ -14,6 +17,8 @@ CcfsError                        unexpected failure
 ├── FileUnavailable              exists, but cannot be read at the moment
 └── OperatorError                an operator's command cannot be carried out; never part of a response
 """
+
+from typing import Self
 
 
 class CcfsError(Exception):
@@ -31,6 +36,27 @@ class Unauthorised(CcfsError):
 
 class AddressLocked(CcfsError):
     """Too many invalid signatures from this address."""
+
+
+class ServerBusy(CcfsError):
+    """The server is busy; try again later."""
+
+
+class FlowLimitReached(CcfsError):
+    """Reached a flow control threshold."""
+
+    def __init__(self, retry_after: int = 1) -> None:
+        """`retry_after` is the number of seconds after which a request may succeed."""
+        self.retry_after = retry_after
+        super().__init__()
+
+
+class DownloadLimitReached(FlowLimitReached):
+    """Reached the download flow control threshold."""
+
+
+class QueryLimitReached(FlowLimitReached):
+    """Reached the query flow control threshold."""
 
 
 class InvalidRequest(CcfsError):
@@ -123,6 +149,16 @@ class InvalidToken(NotFound):
 
 class FileUnavailable(CcfsError):
     """The file cannot be read at the moment; try again later."""
+
+    location_id = ""  # of the bytes, where it is known, as is their key: for the log
+    key = ""
+    reason = ""  # in one word, if it is not the exception that caused this one
+
+    def about(self, location_id: str, key: str, reason: str = "") -> Self:
+        """Return this error, which now says which bytes cannot be read."""
+        self.location_id, self.key = self.location_id or location_id, self.key or key
+        self.reason = self.reason or reason
+        return self
 
 
 class OperatorError(CcfsError):

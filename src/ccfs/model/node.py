@@ -26,5 +26,8 @@ class NodeRecord:
     heartbeat_at: datetime
 
     def is_alive(self, now: datetime, timeout: timedelta) -> bool:
-        """Return whether the last heartbeat was at most `timeout` before `now`, which is the database's time."""
-        return now - self.heartbeat_at <= timeout
+        """Return whether the last heartbeat was within `timeout` of `now`, which is the database's time.
+
+        A later one is of a time when the database's clock was ahead.
+        """
+        return abs(now - self.heartbeat_at) <= timeout

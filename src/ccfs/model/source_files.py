@@ -68,9 +68,9 @@ def get_rotation_base(name: str) -> str:
 
 
 def split_rotation_number(name: str) -> tuple[str, int] | None:
-    """Return the name with # in place of the number that logrotate gave it, and the number, which grows with each rotation.
+    """Return the name with # replacing logrotate's number, and the number, which grows with each rotation.
 
-    None if the name has a date.
+    Return None if the name has a date.
     """
     match = _NUMBER.fullmatch(_READABLE_COMPRESSION.sub("", name))
     return (f"{match[1]}#{match[3]}", int(match[2])) if match else None
@@ -90,5 +90,5 @@ def container_of(name: str) -> str:
 
 
 def is_table_url(name: str) -> bool:
-    """Whether the name is of a table in a database, not of a file."""
+    """Whether the name is that of a table in a database rather than a file."""
     return _TABLE_URL.match(name) is not None

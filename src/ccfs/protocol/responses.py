@@ -17,6 +17,7 @@ _REASON_PHRASES = {
     404: "Not Found",
     405: "Method Not Allowed",
     410: "Gone",
+    503: "Service Unavailable",
 }
 
 

@@ -1,31 +1,34 @@
-"""The RSGI application: it dispatches a request to its handler, sends the response, counts and logs it.
-
-RSGI is Granian's own protocol. Only it hands files and ranges to the server (docs/notes/001).
-"""
+"""The web application: it dispatches a request to its handler, sends the response, counts and logs it."""
 
 import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from contextlib import suppress
 
 from ccfs.api import auth, docs, exports, playback, recording_urls, recordings, voice_files
 from ccfs.blobs.peer import PATH_PREFIX as PEERS
 from ccfs.console import router
 from ccfs.console.context import ConsoleContext
+from ccfs.http_server.errors import ClientDisconnected
+from ccfs.http_server.exchange import Exchange
+from ccfs.http_server.limits import RETRY_AFTER_SECONDS
 from ccfs.logs import get_logger, log_request
 from ccfs.model import errors
 from ccfs.protocol import error_codes, requests, responses, signed_url
 from ccfs.protocol.operations import READ_METHODS, Operation, iter_paths
 from ccfs.server import health, peer
-from ccfs.web.request import ClientDisconnected, Request, RsgiScope, build_request, drain_body, read_body
+from ccfs.web.app_counters import RequestKind
+from ccfs.web.request import Request, build_request, read_body
 from ccfs.web.responses.send import send_response
 from ccfs.web.responses.types import BytesResponse, Response
 
 BODY_OVERHEAD_BYTES = 1 << 16  # of a JSON body, beyond its largest field
 BLOCKING_THREADS = 64  # mostly waiting: a location that hangs must not block requests for other locations
-CLIENT_CLOSED_REQUEST = 499  # status in metrics and logs if the client disconnected before the response was sent
+UPLOAD = "ivr/uploadFile"  # the only operation with a large body
+_DOWNLOAD, _QUERY = RequestKind.DOWNLOAD, RequestKind.QUERY
+MAX_JSON_BYTES = 1 << 18  # of a body of an operation other than the upload
 
 Handler = Callable[..., Awaitable[Response]]
 OPERATION_HANDLERS: dict[str, Handler] = {
@@ -69,51 +72,71 @@ def _find_page_handler(path: str) -> tuple[str, Handler | None]:
 
 
 class WebApp:
-    """The RSGI application of one web process."""
+    """The application of one web process."""
 
     def __init__(self, context: ConsoleContext) -> None:
         self._context = context
         context.database.read_timeout.seconds = context.settings.database_read_timeout_seconds
         self._operations = dict(iter_paths())
-        self._body_limit = context.settings.upload_limit_mb * (1 << 20) * 3 // 2 + BODY_OVERHEAD_BYTES
+        self._limits_task: asyncio.Task[None] | None = None
+        self._upload_limit = context.settings.upload_limit_mb * (1 << 20) * 3 // 2 + BODY_OVERHEAD_BYTES
 
-    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Set the number of threads that may wait for a location or a database. The server calls this once."""
+    def prepare_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Set the number of threads that may wait for a location or a database."""
         loop.set_default_executor(ThreadPoolExecutor(BLOCKING_THREADS, thread_name_prefix="wait"))
 
-    async def __rsgi__(self, scope: RsgiScope, protocol: Any) -> None:
+    async def handle(self, exchange: Exchange) -> None:
         """Handle one request."""
         started_at = time.perf_counter()
-        request = build_request(scope, secrets.token_hex(8))
+        request = build_request(exchange, secrets.token_hex(8))
         operation = self._operations.get(request.path)
         name = operation.name if operation else _find_page_handler(request.path)[0]
         try:
-            status, code, size = await self._handle_and_send(request, operation, protocol)
-        except ClientDisconnected:
-            status, code, size = CLIENT_CLOSED_REQUEST, "", 0
-        self._record_request(request, name, status, code, size, started_at)
+            status, code, size = await self._handle_and_send(request, operation, exchange)
+        except ClientDisconnected as error:
+            status, code, size = error.status, "", error.sent_bytes
+        seconds = (exchange.started_at or time.perf_counter()) - started_at
+        self._record_request(request, name, status, code, size, seconds)
+
+    def record_connections(self, count: int) -> None:
+        """Note how many connections this process has. The server calls this about once a second."""
+        self._context.metrics.connections.set(count)
+        flow_control = self._context.flow_control
+        flow_control.count_delayed_bytes()
+        if flow_control.is_active and (self._limits_task is None or self._limits_task.done()):
+            self._limits_task = asyncio.ensure_future(self._update_limits())
+
+    def record_closed_connection(self, reason: str) -> None:
+        """Count a connection that the server has closed."""
+        self._context.metrics.closed_connections.labels(reason).inc()
+
+    async def _update_limits(self) -> None:
+        """Apply changed limits to responses under way, although no request may arrive for a long time."""
+        with suppress(errors.FileUnavailable):
+            self._context.flow_control.update(await self._context.get_tenant_snapshot())
 
     async def _handle_and_send(
-        self, request: Request, operation: Operation | None, protocol: Any
+        self, request: Request, operation: Operation | None, exchange: Exchange
     ) -> tuple[int, str, int]:
-        response, code = await self._handle(request, operation, protocol)
+        response, code = await self._handle(request, operation, exchange)
         try:
-            status, size = await send_response(self._context, request, response, protocol)
+            status, size = await send_response(self._context, request, response, exchange)
         except errors.CcfsError as error:
+            self._context.failures.record(error)
             failure = self._error_response(request, operation, error)
             code = error_codes.find_code(error).code
-            status, size = await send_response(self._context, request, failure, protocol)
+            status, size = await send_response(self._context, request, failure, exchange)
         return status, code, size
 
-    async def _handle(self, request: Request, operation: Operation | None, protocol: Any) -> tuple[Response, str]:
+    async def _handle(self, request: Request, operation: Operation | None, exchange: Exchange) -> tuple[Response, str]:
         try:
             if operation is None:
-                return await self._handle_page(request, protocol), ""
+                return await self._handle_page(request, exchange), ""
             if request.method not in operation.methods:
-                await drain_body(request, protocol, self._body_limit)
                 return self._http_error_response(request, 405, operation.methods), ""
-            return await self._handle_operation(request, operation, protocol), error_codes.SUCCESS.code
+            return await self._handle_operation(request, operation, exchange), error_codes.SUCCESS.code
         except errors.CcfsError as error:
+            self._context.failures.record(error)
             return self._error_response(request, operation, error), error_codes.find_code(error).code
         except ClientDisconnected:
             raise
@@ -122,10 +145,9 @@ class WebApp:
             error_code = error_codes.RESULT_CODES[errors.CcfsError].code
             return self._error_response(request, operation, errors.CcfsError()), error_code
 
-    async def _handle_page(self, request: Request, protocol: Any) -> Response:
+    async def _handle_page(self, request: Request, exchange: Exchange) -> Response:
         if self._context.settings.console and router.matches(request.path):
-            return await router.handle_request(self._context, request, protocol)
-        await drain_body(request, protocol, self._body_limit)
+            return await router.handle_request(self._context, request, exchange)
         _, handler = _find_page_handler(request.path)
         if handler is None:
             return self._http_error_response(request, 404)
@@ -134,18 +156,20 @@ class WebApp:
             return self._http_error_response(request, 405, READ_METHODS)
         return await handler(self._context, request)
 
-    async def _handle_operation(self, request: Request, operation: Operation, protocol: Any) -> Response:
+    async def _handle_operation(self, request: Request, operation: Operation, exchange: Exchange) -> Response:
         if operation.request_model is None:
             return await playback.play_voice(self._context, request)
         address = request.get_client_address(self._context.settings.trusted_proxies)
-        try:
-            snapshot = await self._context.get_tenant_snapshot()
-            auth.raise_if_locked(self._context, snapshot, address)
-        except errors.CcfsError:
-            await drain_body(request, protocol, self._body_limit)
-            raise
-        body = await read_body(request, protocol, self._body_limit)
-        client = await auth.authenticate_client(self._context, snapshot, request, body, address)
+        snapshot = await self._context.get_tenant_snapshot()
+        auth.raise_if_locked(self._context, snapshot, address)
+        claim = await auth.check_claim(self._context, snapshot, request, address)
+        limit = self._upload_limit if operation.name == UPLOAD else MAX_JSON_BYTES
+        body = await read_body(exchange, limit, address, f"app {claim.app.id}")
+        client = await auth.authenticate_client(self._context, snapshot, request, claim, body, address)
+        kind = _DOWNLOAD if operation.is_binary else _QUERY
+        flow_control = self._context.flow_control
+        if flow_control.try_admit(request, client.app, snapshot, kind):
+            await flow_control.admit(request, client.app, snapshot, operation.name, kind)
         parsed = requests.parse_request(operation.request_model, body, envelope_optional=operation.envelope_optional)
         return await OPERATION_HANDLERS[operation.name](self._context, client, request, parsed)
 
@@ -154,6 +178,8 @@ class WebApp:
             return self._http_error_response(request, 401)
         if isinstance(error, errors.AddressLocked):
             return self._http_error_response(request, 403)
+        if isinstance(error, errors.ServerBusy):
+            return self._http_error_response(request, 503)
         if operation is None:
             return self._http_error_response(request, 500)
         language = self._context.settings.language
@@ -161,7 +187,8 @@ class WebApp:
             error, legacy_response=operation.legacy_response, data=operation.failure_data, language=language
         )
         content_type = responses.JSON_TYPE if operation.is_signed else responses.PLAY_FAILURE_TYPE
-        return BytesResponse(body=body, content_type=content_type)
+        headers = (("retry-after", str(error.retry_after)),) if isinstance(error, errors.FlowLimitReached) else ()
+        return BytesResponse(body=body, content_type=content_type, extra_headers=headers)
 
     def _http_error_response(self, request: Request, status: int, methods: Sequence[str] = ()) -> BytesResponse:
         now_ms = int(self._context.now().timestamp() * 1000)
@@ -169,12 +196,10 @@ class WebApp:
             body=responses.build_http_error(status, request.path, now_ms),
             status=status,
             allowed_methods=", ".join(methods),
+            extra_headers=(("retry-after", str(RETRY_AFTER_SECONDS)),) if status == 503 else (),
         )
 
-    def _record_request(
-        self, request: Request, name: str, status: int, code: str, size: int, started_at: float
-    ) -> None:
-        seconds = time.perf_counter() - started_at
+    def _record_request(self, request: Request, name: str, status: int, code: str, size: int, seconds: float) -> None:
         self._context.metrics.record_request(name, status, code, size, seconds)
         if self._context.settings.log_requests:
             log_request(request.id, name, status, code, size, seconds)

@@ -1,4 +1,4 @@
-"""Settings as configuration of what the node talks to: peers, S3 services, callback receivers, the OpenID Connect provider."""
+"""Settings as configuration of what the node talks to: HTTP clients, peers, S3, callback receivers, the OIDC provider."""
 
 import ssl
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ccfs.blobs import peer, s3
 from ccfs.console.login import oidc_config
+from ccfs.http_server.limits import HttpLimits
 from ccfs.model.errors import OperatorError
 from ccfs.model.exports.delivery import RetrySchedule
 from ccfs.settings import Settings
@@ -65,4 +66,26 @@ def build_oidc_config(settings: Settings) -> oidc_config.OidcConfig | None:
         redirect_uri=f"{console_url}/oidc/callback",
         post_logout_redirect_uri=f"{console_url}/login",
         ca_file=settings.oidc_ca_file,
+    )
+
+
+def build_http_limits(settings: Settings) -> HttpLimits:
+    """Return the bounds of a web process."""
+    return HttpLimits(
+        first_byte_seconds=settings.http_first_byte_seconds,
+        head_seconds=settings.http_head_seconds,
+        idle_seconds=settings.http_idle_seconds,
+        body_window_seconds=settings.http_body_stall_seconds,
+        body_min_rate=settings.http_body_min_rate,
+        response_window_seconds=settings.http_response_stall_seconds,
+        response_min_rate=settings.http_response_min_rate,
+        max_head_bytes=settings.http_max_head_kb << 10,
+        max_headers=settings.http_max_headers,
+        max_connections=settings.http_max_connections,
+        max_connections_per_address=settings.http_max_connections_per_address,
+        exempt_networks=settings.trusted_proxies,
+        body_budget_bytes=settings.http_body_budget_mb << 20,
+        body_budget_per_client_bytes=settings.http_body_budget_per_client_mb << 20,
+        body_wait_seconds=settings.http_body_wait_seconds,
+        slow_step_seconds=settings.http_slow_step_ms / 1000,
     )

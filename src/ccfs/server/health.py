@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest, multiprocess
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from ccfs.db.job_queue import BULK_DOWNLOADS, DELIVERIES, EXPORTS
-from ccfs.db.system import ingest_totals, nodes
+from ccfs.db.system import clock_times, ingest_totals, nodes, retention_marks
 from ccfs.model.bulk.bulk_download import BulkDownloadState
 from ccfs.model.errors import FileUnavailable
 from ccfs.model.exports.delivery import DeliveryState
@@ -43,12 +43,14 @@ async def get_metrics(context: WebContext, _request: Request) -> Response:
 
 
 async def _update_gauges(context: WebContext, now: datetime) -> None:
+    context.flow_control.update_metrics(await context.get_tenant_snapshot())
     totals = await context.query(ingest_totals.count_totals)
     context.metrics.rejected_lines.set(totals.rejected)
     context.metrics.missing_rotated_files.set(totals.missing_files)
     context.metrics.expected_recordings.labels(state="waiting").set(totals.expected)
     context.metrics.expected_recordings.labels(state="missing").set(totals.missing)
     context.metrics.lost_recordings.set(totals.lost)
+    await _update_clock_gauges(context, now)
     await _update_job_gauges(context, now)
     timeout = timedelta(seconds=context.settings.node_timeout_seconds)
     node_counts = await context.query(lambda connection: nodes.count_by_state(connection, timeout))
@@ -57,6 +59,14 @@ async def _update_gauges(context: WebContext, now: datetime) -> None:
     context.metrics.ssl_trust_all.set(int(context.settings.ssl_trust_all))
     if totals.last_read_at:
         context.metrics.ingest_lag.set((now - totals.last_read_at).total_seconds())
+
+
+async def _update_clock_gauges(context: WebContext, now: datetime) -> None:
+    reading = await context.query(lambda c: clock_times.read_clocks(c, now, clock_times.get_server_time(c)))
+    for clock, other in (("database", reading.database), ("recorded", reading.history)):
+        if other is not None:
+            context.metrics.clock_difference.labels(clock=clock).set((other - now).total_seconds())
+    context.metrics.retention_marks.set(len(await context.query(retention_marks.list_marks)))
 
 
 async def _update_job_gauges(context: WebContext, now: datetime) -> None:

@@ -115,7 +115,7 @@ class Node:
 
     @cached_property
     def replicas(self) -> Replicas:
-        """The policy of reading blobs, from their rows' locations or from replicas."""
+        """Reads blobs from the location in their row first, then from a replica."""
         from ccfs.server.lost_blobs import LostBlobReporter
 
         return Replicas(self.locations, LostBlobReporter(lambda: self.database, utc_now))
@@ -163,4 +163,6 @@ class Node:
     @cached_property
     def tenant_cache(self) -> TenantCache:
         """The cached snapshot of tenants of this process."""
-        return TenantCache(self.database, self.secret_box)
+        from ccfs.server.unreadable_secrets import UnreadableKeyLog
+
+        return TenantCache(self.database, self.secret_box, on_unreadable=UnreadableKeyLog())

@@ -1,13 +1,19 @@
 """Workers, composed from a node's parts: for the worker process, and for commands that run one by hand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from ccfs.db.faults import ADVICE, DatabaseFault
+from ccfs.db.integrity import check_integrity
 from ccfs.db.system.tenant_cache import TenantCache, TenantSnapshot
 from ccfs.db.system.trusted_certificates import TrustStore
+from ccfs.db.write_ahead_log import shrink_write_ahead_log
+from ccfs.logs import get_logger
 from ccfs.model.exports.callback_url import list_private_hosts
 from ccfs.server import config
 from ccfs.server.node import Node, utc_now
+from ccfs.server.node_status import StatusWriter
+from ccfs.web.readiness import FAULT_REASONS
 from ccfs.workers.bulk.worker import BulkDownloadWorker, BulkWorkerDeps
 from ccfs.workers.callbacks import worker
 from ccfs.workers.callbacks.http_client import CallbackHttpClient
@@ -15,8 +21,13 @@ from ccfs.workers.callbacks.worker import CallbackIdentity, CallbackWorker
 from ccfs.workers.exports.worker import ExportDeps, ExportWorker
 from ccfs.workers.heartbeat import Heartbeat
 from ccfs.workers.maintenance import retention
+from ccfs.workers.maintenance.clock_guard import ClockGuard
 from ccfs.workers.maintenance.retention import RetentionJob
+from ccfs.workers.pulse import Pulse
 from ccfs.workers.storage.mover import BlobMover
+
+WAL_WARNING_BYTES = 1 << 30
+DATABASE_CHECK_SECONDS = 3600.0  # limit of a check for damage; the next one follows a day later
 
 
 def build_heartbeat(node: Node, address: str) -> Heartbeat:
@@ -57,7 +68,7 @@ class SenderDirectory:
 
 def build_export_worker(node: Node, heart: Heartbeat, ready: Callable[[], None]) -> ExportWorker:
     """Return the worker that generates exports; it calls `ready` after each."""
-    shop = ExportDeps(
+    deps = ExportDeps(
         database=node.database,
         primary_location=node.primary_location,
         settings=node.settings,
@@ -65,7 +76,7 @@ def build_export_worker(node: Node, heart: Heartbeat, ready: Callable[[], None])
         on_ready=ready,
         is_draining=lambda: heart.is_draining,
     )
-    return ExportWorker(shop)
+    return ExportWorker(deps)
 
 
 def build_mover(
@@ -83,16 +94,55 @@ def build_mover(
     )
 
 
-def build_retention_job(node: Node) -> RetentionJob:
+def build_clock_guard(node: Node) -> ClockGuard:
+    """Return the comparison of the clocks, without which nothing is deleted by age."""
+    return ClockGuard(node.database, utc_now, timedelta(hours=node.settings.clock_max_difference_hours))
+
+
+def shrink_wal(node: Node) -> None:
+    """Shrink SQLite's write-ahead log, which grows while a long reader needs it, and log if it cannot be."""
+    size = shrink_write_ahead_log(node.database)
+    if size > WAL_WARNING_BYTES:
+        get_logger().warning("write-ahead log is large: a reader holds it", action="wal_large", bytes=size)
+
+
+def check_database(node: Node, is_stopped: Callable[[], bool]) -> None:
+    """Check a SQLite file for damage, and log what is found."""
+    damage = check_integrity(node.database, is_stopped, DATABASE_CHECK_SECONDS)
+    if damage is None and not is_stopped():
+        get_logger().warning("database check did not end in time", action="database_check_incomplete")
+    elif damage:
+        advice = ADVICE[DatabaseFault.DAMAGED]
+        get_logger().error("database is damaged", action="database_damaged", reason=damage[:300], advice=advice)
+
+
+def build_status_writer(node: Node, pulses: Sequence[Pulse], clocks: ClockGuard) -> StatusWriter:
+    """Return the step that tells the web processes how workers, database and clocks are."""
+
+    def check_faults() -> str:
+        fault = node.database.faults.find_current()
+        return FAULT_REASONS[fault] if fault else ""
+
+    return StatusWriter(
+        node.settings.data,
+        [
+            *(pulse.find_fault for pulse in pulses),
+            check_faults,
+            lambda: "clocks disagree" if clocks.has_wrong_clock else "",
+        ],
+    )
+
+
+def build_retention_job(node: Node, clocks: ClockGuard) -> RetentionJob:
     """Return the job that creates partitions ahead and deletes expired ones."""
     rows = node.settings.retention_months
     stay = retention.RetentionPolicy(row_months=rows, recording_months=node.settings.recording_retention_months or rows)
-    return RetentionJob(node.database, stay, utc_now)
+    return RetentionJob(node.database, stay, utc_now, clocks)
 
 
 def build_bulk_download_worker(node: Node, heart: Heartbeat) -> BulkDownloadWorker:
     """Return the worker that prepares bulk downloads."""
-    desk = BulkWorkerDeps(
+    deps = BulkWorkerDeps(
         database=node.database,
         locations=node.locations,
         settings=node.settings,
@@ -100,4 +150,4 @@ def build_bulk_download_worker(node: Node, heart: Heartbeat) -> BulkDownloadWork
         is_draining=lambda: heart.is_draining,
         find_replica=node.replicas.find,
     )
-    return BulkDownloadWorker(desk)
+    return BulkDownloadWorker(deps)

@@ -9,13 +9,34 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from ccfs.model.errors import OperatorError
+from ccfs.settings.api import ApiSettings
+from ccfs.settings.app_limits import AppLimitSettings
+from ccfs.settings.callbacks import CallbackSettings
 from ccfs.settings.console import ConsoleSettings
+from ccfs.settings.exports import ExportSettings
+from ccfs.settings.http import HttpSettings
+from ccfs.settings.ingest import IngestSettings
+from ccfs.settings.lockout import LockoutSettings
 from ccfs.settings.node import NodeSettings
+from ccfs.settings.retention import RetentionSettings
+from ccfs.settings.storage import StorageSettings
 
 PREFIX = "CCFS_"
 
 
-class Settings(ConsoleSettings, NodeSettings):
+class Settings(
+    AppLimitSettings,
+    HttpSettings,
+    ConsoleSettings,
+    IngestSettings,
+    RetentionSettings,
+    CallbackSettings,
+    ExportSettings,
+    LockoutSettings,
+    ApiSettings,
+    StorageSettings,
+    NodeSettings,
+):
     """All settings."""
 
 

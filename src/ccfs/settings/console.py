@@ -24,7 +24,7 @@ class ConsoleSettings(BaseModel):
         default=4,
         ge=1,
         le=64,
-        description="Recordings that a web process converts concurrently for playback, and as many for downloads.",
+        description="Maximum number of recordings that a web process converts at once for playback; the same number applies to downloads.",
     )
     bulk_download_max_files: int = Field(
         default=10_000, ge=1, le=1_000_000, description="Maximum number of recordings of a bulk download."
@@ -51,7 +51,7 @@ class ConsoleSettings(BaseModel):
     oidc_issuer: str = Field(
         default="", description="Issuer of the OpenID Connect provider for console logins; empty: none."
     )
-    oidc_client_id: str = Field(default="", description="Client id of this server at the provider.")
+    oidc_client_id: str = Field(default="", description="Client ID of this server at the provider.")
     oidc_client_secret: str = Field(
         default="",
         repr=False,
@@ -64,7 +64,7 @@ class ConsoleSettings(BaseModel):
     oidc_name: str = Field(default="single sign-on", description="Name of the provider on the login button.")
     oidc_user_claim: str = Field(
         default="preferred_username",
-        description="Claim of the ID token with the user name at the first login; later logins match `sub`.",
+        description="ID token claim with the user name for the first login; later logins are matched by `sub`.",
     )
     oidc_roles_claim: str = Field(
         default="",

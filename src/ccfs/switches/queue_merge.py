@@ -1,4 +1,4 @@
-"""Merge a leg with its queue visit: times of waiting, ringing and talking, and why the leg ended."""
+"""Merge a leg with its queue visit: when it waited, rang and talked, and why it ended."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -37,7 +37,7 @@ class CdrTimes:
 
 
 def compute_cdr_times(leg: Leg, visit: QueueVisit | None = None) -> CdrTimes:
-    """Return when a leg waited, rang and talked. `visit` is of the same channel and queue, if the queue log has one."""
+    """Return when a leg waited, rang and talked. `visit` is its queue visit, if the queue log has one."""
     if visit is None or not leg.queue or (leg.is_waiting and leg.device_type != DeviceType.QUEUE):
         return _compute_times_without_visit(leg)
     if is_answering_leg(leg, visit):
@@ -53,9 +53,9 @@ def compute_cdr_times(leg: Leg, visit: QueueVisit | None = None) -> CdrTimes:
 
 
 def apply_visit(leg: Leg, visit: QueueVisit | None) -> Leg:
-    """Return the leg with the visit's leave reason, and with the agent if the CDR names none.
+    """Return the leg with the visit's leave reason and, if the CDR names none, the agent.
 
-    That is so where the queue rang an outside number.
+    CDRs name no agent if the queue rang an outside number.
     """
     if visit is None or not leg.queue:
         return leg
@@ -70,8 +70,8 @@ def apply_visit(leg: Leg, visit: QueueVisit | None) -> Leg:
 def is_answering_leg(leg: Leg, visit: QueueVisit) -> bool:
     """Return whether the visit's agent answered on this leg.
 
-    Where the log has the agent's name and the CDR a number, the time alone decides: unanswered attempts have no answer. So
-    it is where the queue rang a Local channel, because a colleague may have picked the call up.
+    If the log has the agent's name and the CDR a number, the time alone decides, because unanswered attempts have no
+    answer. The same applies if the queue rang a Local channel, because a colleague may have picked the call up.
     """
     if leg.answer is None or visit.connected_at is None:
         return False
@@ -128,14 +128,14 @@ def _find_leave_reason(leg: Leg, visit: QueueVisit) -> int:
 
 
 def find_exit_reason(visit: QueueVisit) -> LeaveReason | None:
-    """Return why the call left the queue, if it left it unanswered by itself."""
+    """Return why the call left the queue, if it left unanswered of its own accord."""
     if visit.connected_at is not None or visit.outcome not in ("EXITWITHTIMEOUT", "EXITEMPTY", "EXITWITHKEY"):
         return None
     return _LEAVE_REASON_BY_OUTCOME[visit.outcome]
 
 
 def find_pick_up_reason(leg: Leg, visit: QueueVisit) -> int:
-    """Return why a leg ended whose agent took the call from the visit's agent: as the visit did, if it was the last talk."""
+    """Return why the leg of an agent who took over the call ended: like the visit, if it was the last talk."""
     if visit.connected_at is None or visit.left_at is None or leg.leave_reason != LeaveReason.NORMAL:
         return leg.leave_reason
     if abs(leg.end - visit.left_at) > _CLOCK_TOLERANCE:
@@ -144,7 +144,7 @@ def find_pick_up_reason(leg: Leg, visit: QueueVisit) -> int:
 
 
 def _is_abandoned_while_ringing(leg: Leg, visit: QueueVisit) -> bool:
-    """Return whether the caller gave up while this leg's phone rang: the caller ended the ringing, not the agent."""
+    """Return whether the caller hung up while this leg's phone rang, rather than the agent rejecting the call."""
     if leg.answer is not None or visit.connected_at is not None or visit.left_at is None:
         return False
     return (

@@ -1,8 +1,8 @@
-"""Rules that assign the calls of one switch to several tenants: parse their file, find the rule of a call.
+"""Rules that assign the calls of one switch to several tenants: parse their file, find the rule for a call.
 
-The file is CSV, one rule a line: `fact,value,app,account,vdn`. A value is exact, or ends with `*` and matches what begins
-so. Upper and lower case differ, except in domains: Asterisk may have a context `Acme` beside `acme`. The first rule that
-matches counts. An empty app is that of the command line; calls of the account `-` are ignored.
+The file is CSV with one rule per line: `fact,value,app,account,vdn`. A value matches exactly or, if it ends with `*`,
+as a prefix. Upper and lower case differ, except in domains: Asterisk may have a context `Acme` beside `acme`. The first
+matching rule applies. An empty app means that of the command line; calls of the account `-` are ignored.
 """
 
 import csv
@@ -43,7 +43,7 @@ class TenantRule:
 
     @property
     def is_ignored(self) -> bool:
-        """Whether calls that match are of no tenant here."""
+        """Whether calls that match belong to no tenant here."""
         return self.account_id == NO_ACCOUNT
 
 
@@ -117,12 +117,12 @@ def collect_facts(pairs: Iterable[tuple[str, str]]) -> CallFacts:
 
 
 def is_domain_name(text: str) -> bool:
-    """Return whether a text is a domain's name, and no address."""
+    """Return whether a text is a domain name rather than an address."""
     return len(text) <= MAX_VALUE_LENGTH and _DOMAIN_NAME.fullmatch(text) is not None
 
 
 def describe_facts(facts: CallFacts) -> str:
-    """Return the facts for an operator: what a rule could match."""
+    """Return the facts that a rule could match, for an operator."""
     return ", ".join(f"{fact} {value}" for fact, value in facts) or "without any fact"
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
@@ -18,9 +18,12 @@ from ccfs.db.system.tenant_cache import TenantCache, TenantSnapshot
 from ccfs.model.errors import FileUnavailable
 from ccfs.model.identity.tenancy import App
 from ccfs.settings import Settings
+from ccfs.web.failure_log import FailureLog
+from ccfs.web.flow_control import FlowControl
 from ccfs.web.metrics import WebMetrics
 from ccfs.web.readiness import Readiness
 from ccfs.web.recent_failures import RecentFailures
+from ccfs.web.responses.verified_files import VerifiedFiles
 from ccfs.web.transcode_pool import TranscodePool
 
 A = TypeVar("A")
@@ -45,15 +48,18 @@ class WebContext:
     secret_box: SecretBox  # encrypts secrets that the console creates
     transcode_pool: TranscodePool
     recent_failures: RecentFailures  # of signatures
+    flow_control: FlowControl
+    failures: FailureLog  # of reading files and of the database
+    verified_files: VerifiedFiles = field(default_factory=VerifiedFiles)
 
-    async def query(self, query: Callable[[Connection], T]) -> T:
-        """Return the result of a short query. On SQLite it costs less than a thread switch, so it runs right here."""
+    async def look_up(self, query: Callable[[Connection], T]) -> T:
+        """Return the result of a query of one row by its key. On SQLite it runs right here: a thread switch would cost more."""
         if self.database.is_sqlite:
             return _call_database(self.database.autocommit_read, query)
-        return await asyncio.to_thread(_call_database, self._run_query, query)
+        return await self.query(query)
 
-    async def query_in_thread(self, query: Callable[[Connection], T]) -> T:
-        """Return the result of a query of many rows, which runs in another thread on either database."""
+    async def query(self, query: Callable[[Connection], T]) -> T:
+        """Return the result of a query, which runs in another thread: the event loop serves other clients meanwhile."""
         return await asyncio.to_thread(_call_database, self._run_query, query)
 
     async def transaction(self, change: Callable[[Connection], T]) -> T:
@@ -62,8 +68,8 @@ class WebContext:
 
     async def get_tenant_snapshot(self) -> TenantSnapshot:
         """Return the tenants as they are now, or were a moment ago."""
-        if self.database.is_sqlite or not self.tenant_cache.is_stale:
-            return _call_database(self.tenant_cache.get_snapshot, self.now())
+        if snapshot := _call_database(TenantCache.get_current_snapshot, self.tenant_cache):
+            return snapshot
         return await asyncio.to_thread(_call_database, self.tenant_cache.get_snapshot, self.now())
 
     def _run_query(self, query: Callable[[Connection], T]) -> T:
@@ -85,7 +91,7 @@ def _call_database(action: Callable[[A], T], argument: A) -> T:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiClient:
-    """The app that a signed request proves."""
+    """The app that signed a request."""
 
     app: App
     tenants: TenantSnapshot

@@ -7,14 +7,15 @@ from sqlalchemy.engine import Connection
 from ccfs.db.system import lockouts
 from ccfs.db.system.lockouts import LockoutPolicy
 from ccfs.db.system.tenant_cache import TenantSnapshot
+from ccfs.model.clocks import is_over
 from ccfs.settings import Settings
 from ccfs.web.context import WebContext
 
 
 def is_locked_out(context: WebContext, snapshot: TenantSnapshot, *keys: str) -> bool:
     """Return whether one of the keys is locked."""
-    now = context.now()
-    return any(snapshot.locked_addresses.get(key, now) > now for key in keys)
+    now, lock = context.now(), timedelta(seconds=context.settings.lock_seconds)
+    return any(not is_over(snapshot.locked_addresses.get(key, now), now, lock) for key in keys)
 
 
 def build_policy(settings: Settings) -> LockoutPolicy:

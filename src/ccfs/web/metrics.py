@@ -1,4 +1,5 @@
-"""Metrics of one web process, for /metrics. Labels are bounded: operations and reasons of our own tables, never names."""
+"""Metrics of one web process, for /metrics. Labels are bounded: operations and reasons of our own tables,
+and numbers of apps, of which the operator decides how many there are."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -22,6 +23,13 @@ class WebMetrics:
             registry=registry,
             buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
         )
+        self.connections = Gauge(
+            "ccfs_connections", "Connections of clients.", registry=registry, multiprocess_mode="livesum"
+        )
+        self.closed_connections = Counter(
+            "ccfs_closed_connections", "Connections that the server closed.", ["reason"], registry=registry
+        )
+        self._add_app_metrics(registry)
         self.ingest_lag = Gauge(
             "ccfs_ingest_lag_seconds", "Time since ingest last read a source file.", registry=registry
         )
@@ -30,6 +38,15 @@ class WebMetrics:
         )
         self.lost_recordings = Gauge(
             "ccfs_lost_recordings", "Recordings whose stored file was not found.", registry=registry
+        )
+        self.clock_difference = self._build_database_gauge(
+            "ccfs_clock_difference_seconds", "Difference of a clock from this machine's.", "clock"
+        )
+        self.retention_marks = Gauge(
+            "ccfs_retention_marked_months",
+            "Months of tables that retention will delete.",
+            registry=registry,
+            multiprocess_mode="mostrecent",
         )
         self.rejected_lines = Gauge("ccfs_rejected_lines", "Lines and files that ingest rejected.", registry=registry)
         self.missing_rotated_files = Gauge(
@@ -51,8 +68,29 @@ class WebMetrics:
         # Looking up labels is expensive.
         self._labelled_metrics: dict[tuple[str, int, str], tuple[Counter, Counter, Histogram]] = {}
 
+    def _add_app_metrics(self, registry: CollectorRegistry) -> None:
+        self.app_requests_in_flight = Gauge(
+            "ccfs_app_requests_in_flight",
+            "Requests of an app under way on this node.",
+            ["app", "kind"],
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
+        self.flow_control_rejections = Counter(
+            "ccfs_flow_control_rejections",
+            "Requests over a limit of their app.",
+            ["app", "operation"],
+            registry=registry,
+        )
+        self.delayed_bytes = Counter(
+            "ccfs_app_delayed_bytes",
+            "Bytes of responses that waited for the rate of their app.",
+            ["app"],
+            registry=registry,
+        )
+
     def _build_database_gauge(self, name: str, description: str, label: str) -> Gauge:
-        """Return a gauge of database rows: of several web processes, the one that queried last is right."""
+        """Return a gauge of database rows; of several web processes, the one that queried last determines the value."""
         return Gauge(name, description, [label], registry=self.registry, multiprocess_mode="mostrecent")
 
     def record_request(self, operation: str, status: int, code: str, size: int, seconds: float) -> None:

@@ -1,6 +1,6 @@
-"""Failed signatures by address in this web process, as long as the database has not counted them.
+"""Failed signatures by address in this web process that the database has not counted yet.
 
-The database counts for all processes, but only after a commit, and not at all while it cannot write.
+The database counts for all processes, but only after a commit, and not while it cannot write.
 """
 
 from collections import OrderedDict
@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from ccfs.db.system.lockouts import LockoutPolicy
+from ccfs.model.clocks import TOLERANCE, is_over
 
 MAX_ADDRESSES: Final = 10_000  # the least recent are forgotten
 
@@ -32,7 +33,7 @@ class RecentFailures:
         if self._policy.limit == 0:
             return
         failures = self._addresses.get(address)
-        if failures is None or failures.since <= now - self._policy.period:
+        if failures is None or not now - self._policy.period < failures.since <= now + TOLERANCE:
             failures = _Failures(now, locked_until=failures.locked_until if failures else None)
             self._addresses[address] = failures
         self._addresses.move_to_end(address)
@@ -45,4 +46,6 @@ class RecentFailures:
     def is_locked(self, address: str, now: datetime) -> bool:
         """Return whether the address is locked."""
         failures = self._addresses.get(address)
-        return failures is not None and failures.locked_until is not None and failures.locked_until > now
+        if failures is None or failures.locked_until is None:
+            return False
+        return not is_over(failures.locked_until, now, self._policy.lock)

@@ -1,31 +1,19 @@
-"""A request as handlers see it, built from the server's scope, and its body, read up to a limit."""
+"""A request as handlers see it, and its body, read up to a limit."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import Any, Protocol
+from functools import cached_property
 
-from granian import rsgi
-
-from ccfs.model.errors import RequestTooLarge
+from ccfs.http_server.connections.addresses import Networks, format_client_address, is_in_networks, parse_address
+from ccfs.http_server.errors import BodyTooLarge, BudgetExhausted
+from ccfs.http_server.exchange import Exchange
+from ccfs.http_server.responses.pacing import Pacer
+from ccfs.model.errors import RequestTooLarge, ServerBusy
 from ccfs.protocol.signature import parse_query
 
-ClientDisconnected: type[Exception] = rsgi.ProtocolClosed  # type: ignore[attr-defined]  # the client disconnected
-Networks = tuple[IPv4Network | IPv6Network, ...]
-DRAIN_LIMIT_BYTES = 64 << 20  # bytes beyond the limit that are read before the response is sent
 
-
-class RsgiScope(Protocol):
-    """The used parts of Granian's RSGI scope."""
-
-    method: str
-    path: str
-    query_string: str
-    client: str
-    authority: str | None
-    scheme: str
-    headers: Any
+def _attach_nothing(_pacer: Pacer, _on_end: Callable[[], None]) -> None:
+    pass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +22,13 @@ class Request:
 
     id: str  # in logs and in the response's X-Request-Id
     method: str
-    path: str
-    query: str  # raw
+    path: str  # exactly as sent, percent-encoded
+    query: str  # exactly as sent
     headers: Mapping[str, str]  # lower-case names
     peer_address: str  # address and port of the peer of the connection
     scheme: str = "http"  # of that connection; a client of a proxy may use another
+    # Lets the response share a rate, and calls back once the response is over.
+    attach: Callable[[Pacer, Callable[[], None]], None] = _attach_nothing
 
     @cached_property
     def query_params(self) -> dict[str, str]:
@@ -57,8 +47,8 @@ class Request:
 
     def is_from(self, trusted: Networks) -> bool:
         """Return whether the peer of the connection is in one of the networks."""
-        address = _parse_address(self.peer_address.rpartition(":")[0])
-        return address is not None and _is_in_networks(address, trusted)
+        address = parse_address(self.peer_address.rpartition(":")[0])
+        return address is not None and is_in_networks(address, trusted)
 
     def get_origin(self, trusted: Networks) -> str:
         """Return the scheme and Host that the client used. A trusted proxy may report the scheme."""
@@ -73,92 +63,45 @@ class Request:
         return forwarded if forwarded in ("http", "https") and self.is_from(trusted) else self.scheme
 
     def get_client_address(self, trusted: Networks) -> str:
-        """Return the client's address: the peer, or the last address that trusted proxies report and that is none of them.
+        """Return the client's address: the peer, or the last address reported by trusted proxies that is not a proxy itself.
 
         An IPv6 client counts by its /64, which is what one household or machine has.
         """
-        address = _parse_address(self.peer_address.rpartition(":")[0])
+        address = parse_address(self.peer_address.rpartition(":")[0])
         if trusted:
             hops = self.headers.get("x-forwarded-for", "").split(",")
-            while address is not None and hops and _is_in_networks(address, trusted):
-                previous = _parse_address(hops.pop())
+            while address is not None and hops and is_in_networks(address, trusted):
+                previous = parse_address(hops.pop())
                 if previous is None:
                     break
                 address = previous
-        return _format_client_address(address) if address else self.peer_address
+        return format_client_address(address) if address else self.peer_address
 
 
-@lru_cache(4096)
-def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        address = ip_address(text.strip().strip("[]"))
-    except ValueError:
-        return None
-    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
-
-
-@lru_cache(4096)
-def _format_client_address(address: IPv4Address | IPv6Address) -> str:
-    return str(IPv6Network((address, 64), strict=False) if isinstance(address, IPv6Address) else address)
-
-
-@lru_cache(4096)
-def _is_in_networks(address: IPv4Address | IPv6Address, networks: Networks) -> bool:
-    return any(address.version == network.version and address in network for network in networks)
-
-
-def build_request(scope: RsgiScope, request_id: str) -> Request:
-    """Return the request of a scope. HTTP/2 has no Host header: its authority replaces it."""
-    headers: dict[str, str] = {}
-    for name, value in scope.headers.items():
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
-    if "host" not in headers and scope.authority:
-        headers["host"] = scope.authority
+def build_request(exchange: Exchange, request_id: str) -> Request:
+    """Return the request of an exchange."""
+    head = exchange.head
     return Request(
         id=request_id,
-        method=scope.method,
-        path=scope.path,
-        query=scope.query_string,
-        headers=headers,
-        peer_address=scope.client,
-        scheme=scope.scheme,
+        method=head.method,
+        path=head.path,
+        query=head.query,
+        headers=head.headers,
+        peer_address=exchange.peer_address,
+        scheme=exchange.scheme,
+        attach=exchange.attach,
     )
 
 
-async def read_body(request: Request, protocol: Any, limit: int) -> bytes:
-    """Return the body; raise RequestTooLarge beyond `limit` bytes, ClientDisconnected if the client disconnects.
+async def read_body(exchange: Exchange, limit: int, *owners: str) -> bytes:
+    """Return the body, which counts against the budget of its owners: an address, an app.
 
-    A body that is too large is read and dropped, up to DRAIN_LIMIT_BYTES: most clients read the response after sending all.
+    Raise RequestTooLarge beyond `limit` bytes, ServerBusy if the budget is exhausted, ClientDisconnected if the body does
+    not arrive. The server drops a body that nobody reads.
     """
-    announced = request.headers.get("content-length", "")
-    length = int(announced) if announced.isdigit() else 0
-    if announced and length <= limit:
-        body: bytes = await protocol()
-        return body
-    if length > limit + DRAIN_LIMIT_BYTES:
-        raise RequestTooLarge(f"{limit} bytes")
-    chunks, size = [], 0
-    async for chunk in protocol:
-        size += len(chunk)
-        if size <= limit:
-            chunks.append(chunk)
-        elif size > limit + DRAIN_LIMIT_BYTES:
-            break
-    if max(size, length) > limit:
-        raise RequestTooLarge(f"{limit} bytes")
-    return b"".join(chunks)
-
-
-async def drain_body(request: Request, protocol: Any, limit: int) -> None:
-    """Read and drop the body of a rejected request, up to DRAIN_LIMIT_BYTES.
-
-    A client that is rejected while it sends sees a broken connection. A load balancer takes that for a dead node, and
-    would stop using the node for every client.
-    """
-    if request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
-        return
-    size = 0
-    async for chunk in protocol:
-        size += len(chunk)
-        if size > limit + DRAIN_LIMIT_BYTES:
-            break
+    try:
+        return await exchange.read_body(limit, owners)
+    except BodyTooLarge:
+        raise RequestTooLarge(f"{limit} bytes") from None
+    except BudgetExhausted:
+        raise ServerBusy from None

@@ -1,5 +1,7 @@
 """Decoding and encoding recordings: a few threads, a limited number of jobs at a time, and a limit to waiting for a slot.
 
+Apps take turns.
+
 Threads, not processes: FFmpeg releases the GIL while it works, each piece of work is short or checks its deadline between
 two frames, and starting a process takes longer than a listener should wait for the first sound.
 """
@@ -11,6 +13,8 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from ccfs.web.fair_slots import FairSlots
+
 if TYPE_CHECKING:
     from ccfs.media.probe import AudioInfo
 
@@ -19,7 +23,7 @@ DeadlineCheck = Callable[[], bool]
 SLOT_TIMEOUT_SECONDS: Final = 5.0  # how long a request waits for a slot
 DECODE_TIMEOUT_SECONDS: Final = 20.0  # how long decoding a range may take
 WAVEFORM_TIMEOUT_SECONDS: Final = 60.0  # how long computing a waveform may take
-MAX_WAVEFORM_JOBS: Final = 16  # waveforms under way or waiting
+MAX_WAVEFORM_JOBS: Final = 16  # waveforms of an app that wait
 
 
 class PoolFull(Exception):
@@ -55,8 +59,9 @@ class TranscodePool:
     """The slots of one process: `workers` for decoding, as many for encoding, one for waveforms."""
 
     def __init__(self, workers: int) -> None:
-        self.encode_slots = asyncio.Semaphore(workers)
-        self._decode_slots = asyncio.Semaphore(workers)
+        self.encode_slots = FairSlots(workers)
+        self._decode_slots = FairSlots(workers)
+        self._waveform_slots = FairSlots(1)
         self.executor = ThreadPoolExecutor(workers, "transcode")
         self._waveform_executor = ThreadPoolExecutor(1, "waveform")
         self.audio_info_cache: dict[str, AudioInfo] = {}  # by SHA-256, because players request it again and again
@@ -66,17 +71,17 @@ class TranscodePool:
         """Return the result of short work."""
         return await asyncio.get_running_loop().run_in_executor(self.executor, work)
 
-    async def decode_range(self, work: Callable[[DeadlineCheck], T]) -> T:
+    async def decode_range(self, app: int, work: Callable[[DeadlineCheck], T]) -> T:
         """Return the result of work for a listener, which gets a check of its deadline. Raise PoolFull."""
-        await _acquire_slot(self._decode_slots)
+        await _acquire_slot(self._decode_slots, app)
         try:
             return await self.run(lambda: work(_deadline_after(DECODE_TIMEOUT_SECONDS)))
         finally:
             self._decode_slots.release()
 
-    async def start_encode_job(self, open_encoder: Callable[[], Iterator[bytes]]) -> EncodeJob:
+    async def start_encode_job(self, app: int, open_encoder: Callable[[], Iterator[bytes]]) -> EncodeJob:
         """Return a job whose first chunk is encoded. Raise PoolFull, and what the encoder raises."""
-        await _acquire_slot(self.encode_slots)
+        await _acquire_slot(self.encode_slots, app)
         job = EncodeJob(self, iter(()))
         try:
             job = EncodeJob(self, await self.run(open_encoder))
@@ -86,24 +91,31 @@ class TranscodePool:
             raise
         return job
 
-    async def render_waveform(self, key: str, work: Callable[[DeadlineCheck], T]) -> T:
+    async def render_waveform(self, app: int, key: str, work: Callable[[DeadlineCheck], T]) -> T:
         """Return the result of work that may take long; concurrent requests of one key share it. Raise PoolFull."""
         job = self._waveform_jobs.get(key)
         if job is None:
-            if len(self._waveform_jobs) >= MAX_WAVEFORM_JOBS:
+            if self._waveform_slots.count_waiting(app) >= MAX_WAVEFORM_JOBS:
                 raise PoolFull
-            loop = asyncio.get_running_loop()
-            job = self._waveform_jobs[key] = loop.run_in_executor(
-                self._waveform_executor, lambda: work(_deadline_after(WAVEFORM_TIMEOUT_SECONDS))
-            )
+            job = self._waveform_jobs[key] = asyncio.ensure_future(self._run_waveform_job(app, work))
             job.add_done_callback(lambda _: self._waveform_jobs.pop(key))
         result: T = await asyncio.shield(job)
         return result
 
+    async def _run_waveform_job(self, app: int, work: Callable[[DeadlineCheck], T]) -> T:
+        await self._waveform_slots.acquire(app)
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(
+                self._waveform_executor, lambda: work(_deadline_after(WAVEFORM_TIMEOUT_SECONDS))
+            )
+        finally:
+            self._waveform_slots.release()
 
-async def _acquire_slot(slots: asyncio.Semaphore) -> None:
+
+async def _acquire_slot(slots: FairSlots, app: int) -> None:
     try:
-        await asyncio.wait_for(slots.acquire(), SLOT_TIMEOUT_SECONDS)
+        await asyncio.wait_for(slots.acquire(app), SLOT_TIMEOUT_SECONDS)
     except TimeoutError:
         raise PoolFull from None
 

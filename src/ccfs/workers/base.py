@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from ccfs.db.engine import Database
 from ccfs.db.job_queue import ClaimedJob, JobQueue
 from ccfs.logs import get_logger
+from ccfs.workers.pulse import Pulse
 
 
 class WorkerInterrupted(Exception):
@@ -28,6 +29,7 @@ class Worker:
         self._is_draining = is_draining
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name=self.THREAD_NAME, daemon=True)
+        self.pulse = Pulse(self.THREAD_NAME, self._thread)
 
     def start(self) -> None:
         """Start the thread."""
@@ -48,6 +50,7 @@ class Worker:
     def _run(self) -> None:
         while not self._stopped.is_set():
             is_busy = False
+            self.pulse.beat()
             try:
                 is_busy = not self._is_draining() and self.run_once()
             except Exception as error:  # noqa: BLE001 - the database is down, or a bug: the worker goes on

@@ -18,7 +18,7 @@ class Heartbeat:
     def __init__(
         self, database: Database, node: NodeRecord, liveness_timeout: timedelta, clock: Callable[[], datetime]
     ) -> None:
-        """`liveness_timeout`: without a heartbeat for so long, the node counts as dead; `clock`: of this machine."""
+        """`liveness_timeout`: time without a heartbeat after which the node counts as dead; `clock`: of this machine."""
         self._database = database
         self._node = node
         self._liveness_timeout = liveness_timeout

@@ -5,17 +5,27 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from ccfs.logs import get_logger
+from ccfs.workers.pulse import Pulse
 
 
 class WorkLoop:
     """Runs steps until it is stopped. If a step fails, the error is logged and the step is retried in the next round."""
 
-    def __init__(self, steps: list[tuple[str, Callable[[], object]]], seconds: float) -> None:
-        """`steps` are (name, action), run in order; `seconds` is the pause between two rounds."""
+    def __init__(
+        self,
+        steps: list[tuple[str, Callable[[], object]]],
+        seconds: float,
+        max_silence_seconds: float | None = None,
+    ) -> None:
+        """`steps` are (name, action), run in order; `seconds` is the pause between two rounds.
+
+        `max_silence_seconds`: after so long without a round, the loop counts as stuck.
+        """
         self._steps = steps
         self._seconds = seconds
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="work", daemon=True)
+        self.pulse = Pulse(steps[0][0], self._thread, max_silence_seconds)
 
     def start(self) -> None:
         """Start the thread; the first round begins immediately."""
@@ -33,6 +43,7 @@ class WorkLoop:
 
     def _run(self) -> None:
         while not self._stopped.is_set():
+            self.pulse.beat()
             for name, step in self._steps:
                 if not self._stopped.is_set():
                     self._run_step(name, step)

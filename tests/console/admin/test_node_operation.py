@@ -17,6 +17,7 @@ from tests.console.conftest import SignIn
 from tests.console.console_client import ConsoleClient
 from tests.server.ccfs_server import CcfsServer
 from tests.two_tenants import add_export
+from tests.waiting import wait_until
 
 DEAD_RECEIVER = "http://dead.example:80"
 
@@ -125,6 +126,32 @@ def test_a_key_is_rotated_and_the_older_keys_are_revoked_on_confirmation(
     assert (works(old), works(new)) == (False, True)
     assert new not in olga.get("/console/apps").body.decode()
     assert f"Revoked a key {ak}" in olga.get_text("/console/audit")
+
+
+def test_limits_of_an_app_are_changed_apply_at_once_and_are_audited(
+    signed_in: SignIn, call_centre: CallCentreData
+) -> None:
+    olga = signed_in("olga")
+    page = olga.post("/console/apps/add", name="limited").body.decode()
+    ak = re.findall(r'<dd class="mono">(AK[0-9A-F]{18})<', page)[0]
+    client = ApiClient(server=olga.server, ak=ak, sk=re.findall(r'id="sk">([\w-]{43})<', page)[0])
+
+    def get_code() -> str:
+        return client.request("requestPlayVoice", {"fileName": "/x.wav"}).result_code
+
+    assert get_code() == "0300012"
+    assert olga.post("/console/apps/limits", app=ak, queries_per_minute="1").status == 303
+    wait_until(lambda: get_code() == "0300009", 20)
+    assert re.search(r"Rejected in the last hour: [1-9]", olga.get_text("/console/apps"))
+    assert olga.post("/console/apps/limits", app=ak, queries_per_minute="", queued_exports="0").status == 303
+    wait_until(lambda: get_code() == "0300012", 20)
+    assert f"Changed the limits of an app {ak} queries_per_minute=1" in olga.get_text("/console/audit")
+    assert "10000 (default)" in olga.get_text("/console/apps")
+    for wrong in ("-1", "x", "2147483648", "٣"):
+        assert olga.post("/console/apps/limits", app=ak, queued_exports=wrong).status == 400
+    assert signed_in("anna").post("/console/apps/limits", app=call_centre.acme.ak, queued_exports="1").status == 404
+    assert "Change limits" not in signed_in("anna").get_text("/console/apps")
+    assert olga.post("/console/apps/limits", app=ak).status == 303
 
 
 def upload_certificate(client: ConsoleClient, name: str, data: bytes, csrf: str | None = None) -> Reply:

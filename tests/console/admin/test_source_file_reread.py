@@ -15,7 +15,7 @@ from tests.console.call_centre_data import CallCentreData
 from tests.console.conftest import SignIn
 from tests.console.console_client import ConsoleClient
 from tests.ingest.ingest_site import OLD_TIMESTAMP, make_wav
-from tests.ingest.switch_database import FREEPBX_CDR, build_row, create_mariadb_tables, with_password
+from tests.ingest.tables.switch_database import FREEPBX_CDR, build_row, create_mariadb_tables, with_password
 from tests.mariadb import MariaDbServer
 from tests.server.ccfs_server import CcfsServer
 from tests.switches.test_ccfs import CALL_ROW

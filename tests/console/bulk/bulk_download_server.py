@@ -59,15 +59,15 @@ def create_recordings(server: CcfsServer) -> BulkDownloadServer:
 def _add_recorded_call(node: Node, call_centre: CallCentreData, number: int) -> Recording:
     call_id, app = f"1700001000-{number}", call_centre.acme
     begin = BEGIN + timedelta(minutes=number)
-    more = {"caller_no": CALLER_NO, "caller_name": '=HYPERLINK("http://x")', "switch_call_id": f"hall-{number}"}
+    more = {"caller_no": CALLER_NO, "caller_name": '=HYPERLINK("http://x")', "switch_call_id": f"bulk-{number}"}
     with node.database.write_transaction() as connection:
         cdrs.add(connection, app, [make_leg("acme-account", call_id, number, **more)])
     return add_recording(
         node,
         app,
         make_a_law_wav(number + 10, 1 + number * 6),
-        f"/0/1/record/hall/{number}.V3",
-        f"Y:/4/0/hall/{number}.V3",
+        f"/0/1/record/bulk/{number}.V3",
+        f"Y:/4/0/bulk/{number}.V3",
         account_id="acme-account",
         call_id=call_id,
         caller_no="../../etc" if number == 5 else CALLER_NO,

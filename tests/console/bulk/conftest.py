@@ -28,11 +28,7 @@ def exporter(server: CcfsServer, bulk_download_server: BulkDownloadServer) -> Co
 @pytest.fixture(scope="module")
 def bulk_query(exporter: ConsoleClient, bulk_download_server: BulkDownloadServer) -> str:
     """The query of a bulk download of all the server's calls, which is ready."""
-    query = request_bulk_download(
-        exporter,
-        **build_search_form(bulk_download_server.call_centre.account_param),
-        place=bulk_download_server.call_centre.account_param,
-    )
+    query = request_bulk_download(exporter, **build_search_form(bulk_download_server.call_centre.account_param))
     wait_until_ready(exporter, query)
     return query
 

@@ -28,15 +28,13 @@ from tests.two_tenants import get_blob_path
 
 
 def test_the_zip_is_resumed_after_the_server_was_killed(tmp_path: Path) -> None:
-    with run_bulk_download_server(tmp_path) as hall:
-        emil = ConsoleClient(server=hall.server)
+    with run_bulk_download_server(tmp_path) as bulk_server:
+        emil = ConsoleClient(server=bulk_server.server)
         emil.sign_in("emil")
-        query = request_bulk_download(
-            emil, **build_search_form(hall.call_centre.account_param), place=hall.call_centre.account_param
-        )
+        query = request_bulk_download(emil, **build_search_form(bulk_server.call_centre.account_param))
         wait_until_ready(emil, query)
         expected = download_zip(emil, query)
-        first = download_partly(emil, query, 3_000_000, lambda: kill_processes(hall.server))
+        first = download_partly(emil, query, 3_000_000, lambda: kill_processes(bulk_server.server))
     with run_server(tmp_path, lock_failures=0) as server:
         emil = replace(emil, server=server)
         more = {"range": f"bytes={len(first)}-", "if-range": expected.headers["etag"]}

@@ -207,7 +207,7 @@ def test_a_broken_recording_has_no_waveform_and_no_other_format_but_a_page(
     assert (reply.status, "cannot be converted" in extract_text(reply)) == (400, True)
     assert emil.get(build_path("download", call_centre.account_param, broken)).status == 200
     assert emil.get(build_path("audio", call_centre.account_param, broken)).status == 200
-    assert "tapes/broken" in emil.get_text(
+    assert "samples/broken" in emil.get_text(
         "/console/call?" + urlencode({"account": call_centre.account_param, "id": audio_samples.CALL_ID})
     )
 

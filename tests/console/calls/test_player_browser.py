@@ -45,7 +45,7 @@ def open_call(view: Page, console: CcfsServer, call_centre: CallCentreData, call
 
 
 def find_card(view: Page, name: str) -> Locator:
-    return view.locator("article").filter(has=view.get_by_text(f"/0/1/record/tapes/{name}", exact=True))
+    return view.locator("article").filter(has=view.get_by_text(f"/0/1/record/samples/{name}", exact=True))
 
 
 def wait_until(audio: Locator, question: str, seconds: float = 15) -> None:

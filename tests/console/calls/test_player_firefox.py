@@ -13,7 +13,7 @@ from tests.console.firefox import Firefox, start_firefox
 from tests.media import audio_samples
 from tests.server.ccfs_server import CcfsServer
 
-CARD = """const card = [...document.querySelectorAll("article")].find((card) => card.textContent.includes(`tapes/${arguments[0]}`));
+CARD = """const card = [...document.querySelectorAll("article")].find((card) => card.textContent.includes(`samples/${arguments[0]}`));
 const audio = card.querySelector("audio"), wave = card.querySelector(".wave");
 """
 DRAWN = """return wave.classList.contains("drawn") && [...wave.firstElementChild.shadowRoot.querySelectorAll("canvas")].some(
@@ -85,11 +85,11 @@ def test_every_codec_is_played_and_has_a_waveform(
         assert_plays_from(firefox_window, name, lasts / 2)
 
 
-def assert_plays_from(fox: Firefox, name: str, place: float) -> None:
+def assert_plays_from(fox: Firefox, name: str, position: float) -> None:
     """Seek, and play from there."""
-    assert fox.run_script(CARD + SEEK, name, place) == pytest.approx(place, abs=0.2), name
-    seen = fox.wait_until("return seen.some((at) => at > arguments[0] + 0.2) && seen", place)
-    assert min(seen) > place - 0.2, name
+    assert fox.run_script(CARD + SEEK, name, position) == pytest.approx(position, abs=0.2), name
+    seen = fox.wait_until("return seen.some((at) => at > arguments[0] + 0.2) && seen", position)
+    assert min(seen) > position - 0.2, name
     fox.run_script(CARD + "audio.pause()", name)
     assert fox.run_script(CARD + STATE, name)[1] is None
 
@@ -104,8 +104,8 @@ def test_any_position_of_an_hour_is_played_at_once(
     milliseconds = firefox_window.run_script(CARD + PLAY, "hour")
     assert milliseconds < 3000, "even on a machine that has much else to do"
     assert firefox_window.run_script(CARD + STATE, "hour") == [pytest.approx(3599.68, abs=1), None]
-    for place in (3000, 1800):
-        assert_plays_from(firefox_window, "hour", place)
+    for position in (3000, 1800):
+        assert_plays_from(firefox_window, "hour", position)
 
 
 def test_a_broken_recording_is_reported(

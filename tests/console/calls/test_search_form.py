@@ -7,21 +7,23 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ccfs.console.calls.search_form import InvalidSearch, parse_search
+from ccfs.console.calls.search_form import InvalidSearch, SearchForm, parse_search
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 ENDS = ("0001-01-01", "0001-01-01T00:00:00", "9999-12-31", "9999-12-31T23:59:59", "2026-01-01")
 
 
-def parse(zone: str = "UTC", **parameters: str) -> None:
-    parse_search(parameters, "acme", ZoneInfo(zone), NOW)
+def parse(zone: str = "UTC", **parameters: str) -> SearchForm:
+    return parse_search(parameters, "acme", ZoneInfo(zone), NOW)
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai", "America/New_York"])
 @pytest.mark.parametrize(("begin", "end"), list(product(ENDS, ENDS)))
 def test_a_period_at_the_ends_of_the_calendar_is_searched_or_a_problem(zone: str, begin: str, end: str) -> None:
     with suppress(InvalidSearch):
-        parse(zone, **{"from": begin, "to": end})
+        window = parse(zone, **{"from": begin, "to": end}).search.window
+        assert begin[:10] <= end[:10]
+        assert window.begin < window.end
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,8 @@ class ProviderHandler(BaseHTTPRequestHandler):
             return self._send_json({"error": "invalid_grant"}, 400)
         if self.headers.get("authorization") != f"Basic {pair}":
             return self._send_json({"error": "invalid_client"}, 401)
+        if raw := self.state.overrides.get("raw"):
+            return self._send(200, raw.encode(), "application/json")
         return self._send_json(
             {"access_token": "x", "token_type": "Bearer", "id_token": issue_id_token(self.state, parameters)}
         )

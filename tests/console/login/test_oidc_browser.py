@@ -37,8 +37,8 @@ def sso_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CcfsServer]
         yield server
 
 
-def build_url(house: CcfsServer, path: str) -> str:
-    return f"http://localhost:{house.port}/console/{path}"
+def build_url(server: CcfsServer, path: str) -> str:
+    return f"http://localhost:{server.port}/console/{path}"
 
 
 def sign_in(view: Page, who: str) -> None:

@@ -39,6 +39,8 @@ INVALID_RESPONSES: dict[str, dict[str, Any]] = {
     "from another issuer's page": {"back": {"iss": "https://evil.example"}},
     "with an error": {"back": {"error": "access_denied"}},
     "with no code": {"back": {"code": ""}},
+    "nested without end": {"raw": "[" * 100_000},
+    "of a number without end": {"raw": '{"expires_in": ' + "9" * 10_000 + "}"},
     "with a code without end": {"back": {"code": "x" * 5000}},
 }
 

@@ -45,7 +45,7 @@ def test_the_authorization_request_has_all_that_the_protocol_requires(
     assert min(len(parameters[name]) for name in ("state", "nonce", "code_challenge")) >= 32
     reply = client.get("/console/oidc")
     assert re.search(
-        r"ccfs_oidc_state=[\w=-]+; Path=/console; HttpOnly; SameSite=Lax; Max-Age=600", reply.headers["set-cookie"]
+        r"ccfs_oidc_state=[\w=.-]+; Path=/console; HttpOnly; SameSite=Lax; Max-Age=600", reply.headers["set-cookie"]
     )
     assert CLIENT_SECRET not in str(reply.headers)
 

@@ -46,11 +46,11 @@ def call_centre(sso_server: CcfsServer) -> CallCentreData:
     return create_call_centre(sso_server.node)
 
 
-def sign_in_with_groups(house: CcfsServer, idp: OidcProvider, who: str, *groups: str) -> tuple[ConsoleClient, Reply]:
+def sign_in_with_groups(server: CcfsServer, idp: OidcProvider, who: str, *groups: str) -> tuple[ConsoleClient, Reply]:
     """Sign in by the provider as a member of these groups."""
     idp.set_overrides(claims={"realm": {"groups": list(groups)}})
-    visitor = ConsoleClient(server=house)
-    return visitor, visitor.get(idp.sign_in(visitor.get("/console/oidc").headers["location"], who))
+    browser = ConsoleClient(server=server)
+    return browser, browser.get(idp.sign_in(browser.get("/console/oidc").headers["location"], who))
 
 
 def test_roles_follow_the_groups_claim_at_each_login(
@@ -95,12 +95,12 @@ def test_roles_granted_and_revoked_by_the_claim_are_audited(
 
 
 def test_no_password_signs_in_where_password_login_is_off(sso_server: CcfsServer, call_centre: CallCentreData) -> None:
-    visitor = ConsoleClient(server=sso_server)
-    page = visitor.get("/console/login").body.decode()
+    browser = ConsoleClient(server=sso_server)
+    page = browser.get("/console/login").body.decode()
     assert 'href="/console/oidc' in page
     assert "password" not in page
-    assert visitor.sign_in("olga").status == 404
-    assert "set-cookie" not in visitor.sign_in("olga").headers
+    assert browser.sign_in("olga").status == 404
+    assert "set-cookie" not in browser.sign_in("olga").headers
 
 
 def test_a_setup_link_of_the_command_line_signs_in_where_password_login_is_off(
@@ -136,14 +136,14 @@ def test_an_unavailable_provider_is_reported_and_passwords_work(tmp_path_factory
         tmp_path_factory.mktemp("away"), port=port, console_url=f"http://127.0.0.1:{port}", **sso
     ) as server:
         create_call_centre(server.node)
-        visitor = ConsoleClient(server=server)
-        reply = visitor.get("/console/oidc?next=/console/audit")
+        browser = ConsoleClient(server=server)
+        reply = browser.get("/console/oidc?next=/console/audit")
         assert (reply.status, "The sign-in service Example-ID is unavailable" in extract_text(reply)) == (
             503,
             True,
         )
         assert 'value="/console/audit"' in reply.body.decode()
-        assert visitor.sign_in("lucy").status == 303
+        assert browser.sign_in("lucy").status == 303
         assert server.wait_for_log_line("oidc_unavailable")["reason"].startswith("ConnectError")
 
 

@@ -12,9 +12,13 @@ from tests.db.query_plans import explain_action
 from tests.db.sample_rows import MINUTE, NOW, SECOND
 
 
-def make_orphan(number: int, location_id: str = "0") -> OrphanedBlob:
+def make_orphan(number: int, location_id: str = "0", app: int = 1) -> OrphanedBlob:
     return OrphanedBlob(
-        location_id=location_id, key=f"1/x/{number}", owner_table=BlobOwnerTable.EXPORTS, owner_row=f"{number:032x}"
+        location_id=location_id,
+        key=f"{app}/x/{number}",
+        owner_table=BlobOwnerTable.EXPORTS,
+        owner_row=f"{number:032x}",
+        app=app,
     )
 
 

@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 
+from ccfs.db import schema
 from ccfs.db.engine import Database
 from ccfs.db.system import locations
 from ccfs.db.tenant import recordings, voice_files
@@ -34,6 +36,16 @@ def test_a_location_is_read_back_as_it_was_added(database: Database) -> None:
         configs = locations.get_all(connection)
     assert configs["1"] == BUCKET_CONFIG
     assert (configs["2"].kind, configs["2"].node, configs["2"].is_accepting_blobs) == (LocationKind.DISK, "b", False)
+
+
+def test_a_location_of_a_newer_release_leaves_the_others_readable(database: Database) -> None:
+    with database.write_transaction() as connection:
+        locations.add(connection, BUCKET_CONFIG)
+        locations.add(connection, replace(BUCKET_CONFIG, id="2"))
+        connection.execute(sa.update(schema.locations).where(schema.locations.c.id == "2").values(kind="azure"))
+    with database.read_transaction() as connection:
+        configs = locations.get_all(connection)
+    assert (configs["1"], configs["2"].kind) == (BUCKET_CONFIG, LocationKind.UNKNOWN)
 
 
 def test_a_location_id_is_unique(database: Database) -> None:

@@ -78,7 +78,9 @@ def test_a_totp_step_is_valid_once_and_never_after_a_later_one(database: Databas
     emil = add_user(database, "emil")
     with database.write_transaction() as connection:
         users.set_second_factor(connection, emil, "encrypted")
-        assert [users.consume_totp_step(connection, emil, step) for step in (5 << 32, 5 << 32, 4, 6 << 32)] == [
+        assert [
+            users.consume_totp_step(connection, emil, step) for step in (5 << 32, 5 << 32, (5 << 32) - 4, 6 << 32)
+        ] == [
             True,
             False,
             False,
@@ -96,9 +98,9 @@ def test_a_setup_link_is_valid_once_until_it_expires(database: Database) -> None
     with database.write_transaction() as connection:
         users.create_setup_link(connection, "first", emil, NOW + MINUTE)
         users.create_setup_link(connection, "second", emil, NOW + MINUTE)
-        assert users.find_setup_link(connection, "first", NOW) == (False, None)  # the newer one replaced it
-        assert users.find_setup_link(connection, "second", NOW) == (True, emil)
-        assert users.find_setup_link(connection, "second", NOW + MINUTE) == (False, None)
+        assert users.find_setup_link(connection, "first", NOW, MINUTE) == (False, None)  # the newer one replaced it
+        assert users.find_setup_link(connection, "second", NOW, MINUTE) == (True, emil)
+        assert users.find_setup_link(connection, "second", NOW + MINUTE, MINUTE) == (False, None)
         assert [users.consume_setup_link(connection, "second") for _ in range(2)] == [True, False]
 
 
@@ -106,11 +108,11 @@ def test_the_link_of_the_first_operator_ends_once_there_is_one(database: Databas
     with database.write_transaction() as connection:
         users.create_setup_link(connection, "old", None, NOW + MINUTE)
         users.create_setup_link(connection, "begin", None, NOW + MINUTE)
-        assert users.find_setup_link(connection, "old", NOW) == (False, None)
-        assert users.find_setup_link(connection, "begin", NOW) == (True, None)
+        assert users.find_setup_link(connection, "old", NOW, MINUTE) == (False, None)
+        assert users.find_setup_link(connection, "begin", NOW, MINUTE) == (True, None)
     add_user(database, "olga", OPERATOR)
     with database.write_transaction() as connection:
-        assert users.find_setup_link(connection, "begin", NOW) == (False, None)
+        assert users.find_setup_link(connection, "begin", NOW, MINUTE) == (False, None)
         assert (
             users.delete_expired_setup_links(connection, NOW),
             users.delete_expired_setup_links(connection, NOW + MINUTE),
@@ -156,7 +158,9 @@ def test_sessions_and_links_end_when_the_user_is_disabled_or_changes_the_passwor
             for name in ("emil", "lucy")
         }
         assert session_users == {"emil": None, "lucy": lucy}
-        links = {name: users.find_setup_link(connection, f"link of {name}", NOW)[0] for name in ("emil", "lucy")}
+        links = {
+            name: users.find_setup_link(connection, f"link of {name}", NOW, MINUTE)[0] for name in ("emil", "lucy")
+        }
         assert links == {"emil": False, "lucy": True}
 
 

@@ -216,7 +216,12 @@ def test_metrics_count_bulk_downloads_of_all_apps_and_report_the_oldest_due(
         assert (BULK_DOWNLOADS.count_by_state(connection), BULK_DOWNLOADS.find_oldest_due(connection)) == ({}, None)
     add_bulk_download(database, app, *(make_bulk_download(user_id, number) for number in (1, 2, 3)))
     add_bulk_download(database, other_app, make_bulk_download(user_id, 4), make_bulk_download(user_id, 5))
-    done, failed, released = (claim_existing(database, lease) for lease in "abc")
+    claims = [claim_existing(database, lease) for lease in "abcde"]  # of both apps in turn
+    done, failed, released = (claimed for claimed in claims if claimed.app == app)
+    with database.write_transaction() as connection:
+        for claimed in claims:
+            if claimed.app == other_app:
+                assert BULK_DOWNLOADS.release(connection, claimed, NOW, "")
     with database.write_transaction() as connection:
         assert bulk_jobs.finish(connection, done, ZIP_SUMMARY, NOW)
         assert BULK_DOWNLOADS.mark_failed(connection, failed, "x")

@@ -10,7 +10,7 @@ from ccfs.db.engine import Database
 from ccfs.db.system.jobs import callback_jobs
 from ccfs.db.tenant import callback_receivers, deliveries, exports
 from ccfs.db.tenant.callback_receivers import ReceiverSummary
-from ccfs.model.exports.delivery import Delivery
+from ccfs.model.exports.delivery import Delivery, Lane
 from ccfs.model.exports.export import ExportFilter
 from ccfs.model.identity.tenancy import App
 from tests.db.sample_rows import MINUTE, NOW, SECOND
@@ -107,8 +107,8 @@ def test_dead_deliveries_of_one_receiver_are_due_again_from_their_first_attempt_
     later = NOW + timedelta(days=1)
     with database.write_transaction() as connection:
         assert callback_receivers.retry_by_receiver(connection, app, ["100"], RECEIVER_A, f"{RECEIVER_A}/x", later) == 2
-        assert callback_jobs.list_due_receivers(connection, later - SECOND) == [RECEIVER_A]
-        claimed = callback_jobs.claim(connection, RECEIVER_A, later, "x", MINUTE, 9)
+        assert callback_jobs.list_due_lanes(connection, later - SECOND) == [Lane(RECEIVER_A, app.id)]
+        claimed = callback_jobs.claim(connection, Lane(RECEIVER_A, app.id), later, "x", MINUTE, 9)
     assert {int(job.delivery.id, 16) for job in claimed} == {1, 2, 4}
     assert {job.delivery.attempts for job in claimed if int(job.delivery.id, 16) < 4} == {0}
     states = read_states(database)

@@ -3,6 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from threading import Barrier
 from typing import Any
 
@@ -15,7 +16,7 @@ from ccfs.db.job_queue import DELIVERIES
 from ccfs.db.system.jobs import callback_jobs
 from ccfs.db.system.jobs.callback_jobs import ClaimedDelivery
 from ccfs.db.tenant import deliveries, exports
-from ccfs.model.exports.delivery import AttemptOutcome, Delivery, DeliveryState, RetryDecision
+from ccfs.model.exports.delivery import AttemptOutcome, Delivery, DeliveryState, Lane, RetryDecision
 from ccfs.model.identity.tenancy import App
 from tests.db.query_plans import explain_action, has_full_scan
 from tests.db.sample_rows import MINUTE, NOW, SECOND
@@ -62,7 +63,9 @@ def claim_deliveries(
     database: Database, lease: str = "first", now: datetime = NOW, limit: int = 9, receiver: str = RECEIVER
 ) -> list[ClaimedDelivery]:
     with database.write_transaction() as connection:
-        return callback_jobs.claim(connection, receiver, now, lease, MINUTE, limit)
+        lanes = [lane for lane in callback_jobs.list_due_lanes(connection, now) if lane.receiver == receiver]
+        claims = [callback_jobs.claim(connection, lane, now, lease, MINUTE, limit) for lane in lanes]
+        return [claimed for batch in claims for claimed in batch]
 
 
 def save_results(database: Database, *results: tuple[ClaimedDelivery, AttemptOutcome, RetryDecision]) -> int:
@@ -72,7 +75,7 @@ def save_results(database: Database, *results: tuple[ClaimedDelivery, AttemptOut
 
 def list_due_receivers(database: Database, now: datetime = NOW) -> list[str]:
     with database.read_transaction() as connection:
-        return sorted(callback_jobs.list_due_receivers(connection, now))
+        return sorted(lane.receiver for lane in callback_jobs.list_due_lanes(connection, now))
 
 
 def get_delivery(database: Database, app: App, number: int = 1) -> deliveries.DeliveryView:
@@ -148,7 +151,7 @@ class TestLeases:
     ) -> None:
         add_delivery(database, app, 1, 2, 3)
         with database.write_transaction() as connection:
-            first = callback_jobs.claim(connection, RECEIVER, NOW, "one", MINUTE, 2)
+            first = callback_jobs.claim(connection, Lane(RECEIVER, app.id), NOW, "one", MINUTE, 2)
             if database.is_sqlite:  # one writer at a time: the next begins when this one has ended
                 connection.commit()
             second = claim_deliveries(database, "two")
@@ -226,7 +229,8 @@ class TestWaiting:
         few = measure_ms(database)
         copy_deliveries(database, 100_000)
         assert [plan for plan in explain_action(database, find_due_receivers) if has_full_scan(plan)] == []
-        assert [plan for plan in explain_action(database, claim_one_receiver) if has_full_scan(plan)] == []
+        claim = partial(claim_one_lane, app=app)
+        assert [plan for plan in explain_action(database, claim) if has_full_scan(plan)] == []
         assert list_due_receivers(database) == []
         many = measure_ms(database)
         print(f"finding due receivers among 20: {few:.2f} ms with 1 waiting, {many:.2f} ms with 100 000")
@@ -234,11 +238,11 @@ class TestWaiting:
 
 
 def find_due_receivers(connection: sa.Connection) -> object:
-    return callback_jobs.list_due_receivers(connection, NOW)
+    return callback_jobs.list_due_lanes(connection, NOW)
 
 
-def claim_one_receiver(connection: sa.Connection) -> object:
-    return callback_jobs.claim(connection, "http://r7.example:80", NOW + MINUTE, "x", MINUTE, 16)
+def claim_one_lane(connection: sa.Connection, app: App) -> object:
+    return callback_jobs.claim(connection, Lane("http://r7.example:80", app.id), NOW + MINUTE, "x", MINUTE, 16)
 
 
 def measure_ms(database: Database) -> float:
@@ -261,13 +265,14 @@ def copy_deliveries(database: Database, count: int) -> None:
         if database.is_sqlite
         else "with series as (select generate_series(1, :count) as number) "
     )
-    columns = [column.name for column in schema.deliveries.c if column.name not in ("id", "receiver")]
+    columns = [column.name for column in schema.deliveries.c if column.name not in ("id", "receiver", "lane")]
     names = ", ".join(columns)
     with database.write_transaction() as connection:
         connection.execute(
             sa.text(
-                f"insert into deliveries (id, receiver, {names}) {series} select {digits}, "
-                f"'http://r' || ({number} % 20) || '.example:80', {names} from deliveries, series"
+                f"insert into deliveries (id, receiver, lane, {names}) {series} select {digits}, "
+                f"'http://r' || ({number} % 20) || '.example:80', "
+                f"'http://r' || ({number} % 20) || '.example:80 ' || app, {names} from deliveries, series"
             ),
             {"count": count},
         )

@@ -246,8 +246,12 @@ class TestEnds:
                 database, export_jobs.finish, claim_existing(database), sample_rows.make_blob_ref("1/a"), moment
             )
         with database.read_transaction() as connection:
-            assert export_jobs.list_expirable(connection, NOW, 9) == []
-            old = export_jobs.list_expirable(connection, NOW + SECOND, 9)
+            assert export_jobs.list_expirable(connection, NOW + SECOND, NOW + MINUTE, 9) == []  # not marked
+        run_transaction(database, export_jobs.update_expiry_marks, NOW + SECOND, NOW)
+        with database.read_transaction() as connection:
+            assert export_jobs.list_expirable(connection, NOW, NOW, 9) == []
+            assert export_jobs.list_expirable(connection, NOW + SECOND, NOW - SECOND, 9) == []
+            old = export_jobs.list_expirable(connection, NOW + SECOND, NOW, 9)
         assert old == [(app, make_export(1).response_id, sample_rows.make_blob_ref("1/a"))]
         run_transaction(database, exports.expire, app, make_export(1).response_id, sample_rows.make_blob_ref("1/moved"))
         assert find_file(database, app) == sample_rows.make_blob_ref("1/a")  # was moved meanwhile

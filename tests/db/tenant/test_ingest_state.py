@@ -6,9 +6,9 @@ from sqlalchemy.engine import Connection
 from ccfs.db.engine import Database
 from ccfs.db.system import ingest_totals
 from ccfs.db.system.ingest_totals import IngestTotals
-from ccfs.db.tenant import expected_recordings, ingest_state
-from ccfs.db.tenant.expected_recordings import ExpectedRecording
-from ccfs.db.tenant.ingest_state import IngestRejection, SourceCursor
+from ccfs.db.tenant.ingest import expected_recordings, ingest_state
+from ccfs.db.tenant.ingest.expected_recordings import ExpectedRecording
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection, SourceCursor
 from ccfs.model.identity.tenancy import App
 from tests.db.sample_rows import MINUTE, NOW, SECOND
 

@@ -87,17 +87,17 @@ def test_a_play_token_resolves_to_its_recording_until_it_expires(database: Datab
     with database.write_transaction() as connection:
         play_tokens.add(connection, app, TOKEN, sample_rows.make_recording(1), NOW + MINUTE)
     with database.read_transaction() as connection:
-        assert play_tokens.resolve(connection, TOKEN, NOW) == (app, sample_rows.make_recording(1))
+        assert play_tokens.resolve(connection, TOKEN, NOW, MINUTE) == (app, sample_rows.make_recording(1))
         last = NOW + MINUTE - timedelta(microseconds=1)
-        assert play_tokens.resolve(connection, TOKEN, last) == (app, sample_rows.make_recording(1))
-        assert play_tokens.resolve(connection, TOKEN, NOW + MINUTE) is None
+        assert play_tokens.resolve(connection, TOKEN, last, MINUTE) == (app, sample_rows.make_recording(1))
+        assert play_tokens.resolve(connection, TOKEN, NOW + MINUTE, MINUTE) is None
 
 
 @pytest.mark.parametrize("token", ["", TOKEN.lower(), TOKEN[:-1], TOKEN + " ", "\0", "录音"])
 def test_another_token_does_not_resolve(database: Database, app: App, token: str) -> None:
     with database.write_transaction() as connection:
         play_tokens.add(connection, app, TOKEN, sample_rows.make_recording(1), NOW + MINUTE)
-        assert play_tokens.resolve(connection, token, NOW) is None
+        assert play_tokens.resolve(connection, token, NOW, MINUTE) is None
 
 
 def test_the_table_stores_a_digest_and_not_the_token(database: Database, app: App) -> None:
@@ -114,11 +114,11 @@ def test_expired_tokens_are_deleted_and_others_are_not(database: Database, app: 
             play_tokens.add(connection, app, token, sample_rows.make_recording(1), expires_at)
         assert play_tokens.delete_expired(connection, NOW) == 2
         assert play_tokens.delete_expired(connection, NOW) == 0
-        assert play_tokens.resolve(connection, "good", NOW) is not None
+        assert play_tokens.resolve(connection, "good", NOW, MINUTE) is not None
 
 
 def test_a_token_is_invalid_after_its_recording_is_deleted(database: Database, app: App) -> None:
     with database.write_transaction() as connection:
         play_tokens.add(connection, app, TOKEN, sample_rows.make_recording(1), NOW + MINUTE)
         connection.execute(sa.delete(schema.recordings))
-        assert play_tokens.resolve(connection, TOKEN, NOW) is None
+        assert play_tokens.resolve(connection, TOKEN, NOW, MINUTE) is None

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from ccfs.db.engine import Database
-from ccfs.db.tenant import ingest_state
-from ccfs.db.tenant.ingest_state import IngestRejection, SourceCursor
+from ccfs.db.tenant.ingest import ingest_state
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection, SourceCursor
 from ccfs.model.identity.tenancy import App
 from ccfs.model.source_files import container_of, is_rotated, is_unreadable_rotation
 from tests.db.sample_rows import MINUTE, NOW, SECOND

@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from ccfs.db.engine import Database
-from ccfs.db.tenant import account_domains, expected_recordings, ingest_state, unassigned_records
-from ccfs.db.tenant.expected_recordings import ExpectedRecording
-from ccfs.db.tenant.ingest_state import IngestRejection
-from ccfs.db.tenant.unassigned_records import UnassignedRecord
+from ccfs.db.tenant.ingest import account_domains, expected_recordings, ingest_state, unassigned_records
+from ccfs.db.tenant.ingest.expected_recordings import ExpectedRecording
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest.unassigned_records import UnassignedRecord
 from ccfs.model.identity.tenancy import App
 from tests.db.sample_rows import NOW
 

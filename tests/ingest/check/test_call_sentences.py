@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from ccfs.ingest.check.call_sentences import CallRecording, describe_call
-from ccfs.ingest.check.words import count_things, format_duration, list_names
+from ccfs.ingest.check.report.call_sentences import CallRecording, describe_call
+from ccfs.ingest.check.report.words import count_things, format_duration, list_names
 from ccfs.model.calls.cdr import CallType, Cdr, DeviceType, LeaveReason
 
 BEGIN = datetime(2024, 1, 15, 9, 30, tzinfo=UTC)

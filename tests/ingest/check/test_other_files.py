@@ -67,8 +67,8 @@ def test_tenant_rules_are_tried_on_asterisk(tmp_path: Path) -> None:
     file = write_file(tmp_path / "tenants.csv", "context,south,,south,2\n")
     [switch] = check_json(tmp_path / "Master.csv", "--tenants", file)["switches"]
     assert switch["totals"]["calls"] == 1
-    [refusals] = switch["refusals"]
-    assert refusals["reason"].startswith("no tenant rule matches: context from-trunk")
+    [rejections] = switch["rejections"]
+    assert rejections["reason"].startswith("no tenant rule matches: context from-trunk")
 
 
 def test_a_vdn_of_two_accounts_is_refused_with_the_line(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from ccfs.db import schema
+from tests.ingest.calls.test_channel_events import CDRS, EVENTS
 from tests.ingest.check.checked_files import check_json
 from tests.ingest.ingest_site import ASTERISK_SAMPLES, FREESWITCH_SAMPLES, IngestSite, build_cdr_line, make_wav
-from tests.ingest.tenant_site import run_with_rules, write_rules
-from tests.ingest.test_channel_events import CDRS, EVENTS
+from tests.ingest.tenants.tenant_site import run_with_rules, write_rules
 
 AGENTS = "10(?:01|02|03)"
 
@@ -28,7 +28,7 @@ def count_results(result: Any) -> tuple[int, int, Counter[str]]:
 
 
 def count_report(switch: Any) -> tuple[int, int, Counter[str]]:
-    reasons = Counter({one["reason"]: one["count"] for one in (*switch["refusals"], *switch["unmatched"])})
+    reasons = Counter({one["reason"]: one["count"] for one in (*switch["rejections"], *switch["unmatched"])})
     return switch["totals"]["recorded"], switch["agent_operations"], reasons
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.ingest.check.checked_files import check, get_section, write_file
 from tests.ingest.ingest_site import make_wav
-from tests.ingest.switch_database import (
+from tests.ingest.tables.switch_database import (
     SwitchTables,
     build_row,
     create_mariadb_tables,

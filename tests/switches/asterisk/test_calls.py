@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from ccfs.model.calls.cdr import CallType, DeviceType, LeaveReason
-from ccfs.switches.asterisk import calls, recordings
-from ccfs.switches.asterisk.cdr import AsteriskCdrRow
+from ccfs.switches.asterisk import recordings
+from ccfs.switches.asterisk.cdr_files.cdr import AsteriskCdrRow
 from ccfs.switches.asterisk.channels import AgentMatcher, parse_caller_name, parse_endpoint, parse_member
+from ccfs.switches.asterisk.legs import cdr_legs
 from ccfs.switches.records import Leg
 
 USUAL_ROW = AsteriskCdrRow(
@@ -31,7 +32,7 @@ USUAL_ROW = AsteriskCdrRow(
 
 
 def parse_leg(**columns: str) -> Leg:
-    return calls.build_leg(USUAL_ROW._replace(**columns), "UTC", AgentMatcher())
+    return cdr_legs.build_leg(USUAL_ROW._replace(**columns), "UTC", AgentMatcher())
 
 
 @pytest.mark.parametrize(
@@ -122,8 +123,8 @@ def test_the_device_is_the_phone_rung_else_the_queue_else_the_caller_else_the_fl
 
 def test_a_name_is_an_agent_if_the_queue_log_has_it() -> None:
     line = USUAL_ROW._replace(dstchannel="PJSIP/anna-0000001b")
-    assert calls.build_leg(line, "UTC", AgentMatcher()).device_type == DeviceType.QUEUE
-    assert calls.build_leg(line, "UTC", AgentMatcher(known_agents=frozenset({"anna"}))).agent == "anna"
+    assert cdr_legs.build_leg(line, "UTC", AgentMatcher()).device_type == DeviceType.QUEUE
+    assert cdr_legs.build_leg(line, "UTC", AgentMatcher(known_agents=frozenset({"anna"}))).agent == "anna"
 
 
 @pytest.mark.parametrize(

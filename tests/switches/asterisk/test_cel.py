@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ccfs.switches.asterisk import cel
-from ccfs.switches.asterisk.channel_history import ChannelEvent
+from ccfs.switches.asterisk.legs.channel_history import ChannelEvent
 from ccfs.switches.records import UnreadableLine
 
 SECOND = 1_705_311_042  # 2024-01-15 09:30:42 UTC

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ccfs.model.calls.cdr import LeaveReason
-from ccfs.switches.asterisk.calls import AsteriskLeg
-from ccfs.switches.asterisk.channel_history import (
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskLeg
+from ccfs.switches.asterisk.legs.channel_history import (
     MAX_EVENTS,
     ChannelEvent,
     ChannelHistory,

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccfs.switches.asterisk import calls, cdr
-from ccfs.switches.asterisk.calls import AsteriskCdrFormat
+from ccfs.switches.asterisk.cdr_files import cdr
+from ccfs.switches.asterisk.legs import cdr_legs
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskCdrFormat
 from ccfs.switches.records import UnreadableLine
 
 CALL = {
@@ -171,7 +172,7 @@ def test_bytes_that_are_not_utf_8_stay_readable() -> None:
 def test_an_unreadable_line_is_rejected_with_a_reason_without_phone_numbers(line: bytes, reason: str) -> None:
     reading = AsteriskCdrFormat(layout=cdr.detect_layout([build_line(CSV)]), zone="Europe/London")
     with pytest.raises(UnreadableLine, match=reason) as refusal:
-        calls.parse_leg(line, reading)
+        cdr_legs.parse_leg(line, reading)
     assert "02079460123" not in str(refusal.value)
 
 
@@ -183,11 +184,11 @@ def test_an_empty_line_gives_no_record(line: bytes) -> None:
 @given(st.permutations(list(CALL)))
 def test_a_line_gives_an_equal_row_in_any_column_order(names: list[str]) -> None:
     plain, mixed = [name for name in CALL if name != "calldate"], [name for name in names if name != "calldate"]
-    usual = calls.parse_leg(
+    usual = cdr_legs.parse_leg(
         build_line(" ".join(plain)),
         AsteriskCdrFormat(layout=cdr.detect_layout([], ",".join(plain)), zone="Asia/Shanghai"),
     )
-    reordered = calls.parse_leg(
+    reordered = cdr_legs.parse_leg(
         build_line(" ".join(mixed)),
         AsteriskCdrFormat(layout=cdr.detect_layout([], ",".join(mixed)), zone="Asia/Shanghai"),
     )
@@ -200,7 +201,7 @@ def test_no_bytes_raise_anything_but_unreadable_line(noise: bytes, at: int, unti
     cdr_format = AsteriskCdrFormat(layout=cdr.detect_layout([good_line]), zone="Europe/Berlin")
     for line in (noise, good_line[:at] + noise + good_line[until:]):
         try:
-            leg = calls.parse_leg(line, cdr_format)
+            leg = cdr_legs.parse_leg(line, cdr_format)
         except UnreadableLine:
             continue
         assert leg is None or "\0" not in repr(leg)

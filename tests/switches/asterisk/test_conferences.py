@@ -5,9 +5,9 @@ import time
 from dataclasses import replace
 
 from ccfs.model.calls.cdr import DeviceType
-from ccfs.switches.asterisk.calls import AsteriskLeg
-from ccfs.switches.asterisk.conferences import MAX_MEETING_LEGS, join_conferences
-from ccfs.switches.asterisk.join_legs import join_call_legs
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskLeg
+from ccfs.switches.asterisk.legs.conferences import MAX_MEETING_LEGS, join_conferences
+from ccfs.switches.asterisk.legs.join_legs import join_call_legs
 from tests.switches.asterisk.test_join_legs import TRUNK, make_leg
 
 ANN, BO = "PJSIP/1001-0000003d", "PJSIP/1002-0000003e"

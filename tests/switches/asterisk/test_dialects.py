@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from ccfs.switches.asterisk import cdr
+from ccfs.switches.asterisk.cdr_files import cdr
+from ccfs.switches.asterisk.cdr_files.csv_dialect import DIALECTS, CsvDialect, split_fields
 from ccfs.switches.asterisk.channels import parse_caller_name, parse_caller_number
-from ccfs.switches.asterisk.csv_dialect import DIALECTS, CsvDialect, split_fields
 from ccfs.switches.records import UnreadableLine
 from tests.switches.asterisk.test_columns import CALL, CSV, CUSTOM, build_line
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccfs.switches.asterisk import clock, zone
-from ccfs.switches.asterisk.cdr import AsteriskCdrRow
+from ccfs.switches.asterisk.cdr_files import clock, zone
+from ccfs.switches.asterisk.cdr_files.cdr import AsteriskCdrRow
 from ccfs.switches.records import UnreadableLine, ZoneGuess
 
 ZONES = ("Europe/Berlin", "America/Sao_Paulo", "Asia/Shanghai", "Australia/Lord_Howe", "UTC", "America/New_York")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ccfs.switches.asterisk.calls import AsteriskLeg
-from ccfs.switches.asterisk.join_legs import MAX_JOINED_LEGS, join_call_legs
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskLeg
+from ccfs.switches.asterisk.legs.join_legs import MAX_JOINED_LEGS, join_call_legs
 from tests.growth import grows_linearly, measure_seconds
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)

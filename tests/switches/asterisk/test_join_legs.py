@@ -7,10 +7,10 @@ import zlib
 import pytest
 
 from ccfs.model.calls.cdr import CallType, DeviceType, LeaveReason
-from ccfs.switches.asterisk.calls import AsteriskLeg, build_leg
-from ccfs.switches.asterisk.cdr import AsteriskCdrRow
+from ccfs.switches.asterisk.cdr_files.cdr import AsteriskCdrRow
 from ccfs.switches.asterisk.channels import AgentMatcher
-from ccfs.switches.asterisk.join_legs import MAX_JOINED_LEGS, join_call_legs
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskLeg, build_leg
+from ccfs.switches.asterisk.legs.join_legs import MAX_JOINED_LEGS, join_call_legs
 
 TRUNK, QUEUE_HALF, PHONE_HALF = (
     "PJSIP/line-00000001",

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ccfs.switches.asterisk import clock, zone
-from ccfs.switches.asterisk.cdr import AsteriskCdrRow
-from ccfs.switches.asterisk.line_zones import LineZones, find_offset
+from ccfs.switches.asterisk.cdr_files import clock, zone
+from ccfs.switches.asterisk.cdr_files.cdr import AsteriskCdrRow
+from ccfs.switches.asterisk.cdr_files.line_zones import LineZones, find_offset
 from ccfs.switches.records import ZoneGuess
 from tests.switches.asterisk.test_instants import FORMAT, make_row
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from ccfs.switches.asterisk.calls import AsteriskLeg
-from ccfs.switches.asterisk.join_legs import join_call_legs
-from ccfs.switches.asterisk.links import list_links, unite_calls
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskLeg
+from ccfs.switches.asterisk.legs.join_legs import join_call_legs
+from ccfs.switches.asterisk.legs.links import list_links, unite_calls
 from tests.switches.asterisk.test_join_legs import (
     CALLS,
     PHONE_HALF,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ccfs.switches.asterisk.calls import AsteriskLeg
-from ccfs.switches.asterisk.same_line import complete_line, find_twins, is_same_line
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskLeg
+from ccfs.switches.asterisk.legs.same_line import complete_line, find_twins, is_same_line
 
 BEGIN = datetime(2024, 1, 15, 9, 30, 42, tzinfo=UTC)
 LEG = AsteriskLeg(

@@ -9,8 +9,10 @@ import pytest
 
 from ccfs.model.calls.cdr import CallType, DeviceType, LeaveReason
 from ccfs.switches import queue_merge
-from ccfs.switches.asterisk import calls, cdr, queue_log, zone
-from ccfs.switches.asterisk.calls import AsteriskCdrFormat
+from ccfs.switches.asterisk import queue_log
+from ccfs.switches.asterisk.cdr_files import cdr, zone
+from ccfs.switches.asterisk.legs import cdr_legs
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskCdrFormat
 from ccfs.switches.records import AgentEvent, Leg, QueueVisit, UnreadableLine
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -37,7 +39,7 @@ def _read_legs(sample: str) -> list[Leg | str]:
 
 def _parse_leg_or_reason(line: bytes, reading: AsteriskCdrFormat) -> Leg | str:
     try:
-        leg = calls.parse_leg(line, reading)
+        leg = cdr_legs.parse_leg(line, reading)
     except UnreadableLine as refusal:
         return str(refusal)
     assert leg is not None

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ccfs.switches.asterisk import calls, cdr, time_forms
-from ccfs.switches.asterisk.time_forms import AMBIGUOUS_DATES, DatedLine
+from ccfs.switches.asterisk.cdr_files import cdr, time_forms
+from ccfs.switches.asterisk.cdr_files.time_forms import AMBIGUOUS_DATES, DatedLine
+from ccfs.switches.asterisk.legs import cdr_legs
 from ccfs.switches.records import UnreadableLine
 
 EPOCH = 1_705_311_042  # 2024-01-15 09:30:42 UTC
@@ -42,9 +43,9 @@ def build_lines(
     return [f"{line}\n".encode() for line in lines]
 
 
-def parse(lines: list[bytes]) -> list[calls.AsteriskLeg]:
-    cdr_format = calls.AsteriskCdrFormat(layout=cdr.detect_layout(lines), zone="UTC")
-    return [leg for line in lines if (leg := calls.parse_leg(line, cdr_format))]
+def parse(lines: list[bytes]) -> list[cdr_legs.AsteriskLeg]:
+    cdr_format = cdr_legs.AsteriskCdrFormat(layout=cdr.detect_layout(lines), zone="UTC")
+    return [leg for line in lines if (leg := cdr_legs.parse_leg(line, cdr_format))]
 
 
 @pytest.mark.parametrize("epoch", [EPOCH, AMBIGUOUS_EPOCH])

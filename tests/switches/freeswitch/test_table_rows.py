@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ccfs.switches.freeswitch.table_rows import build_variables
+from ccfs.switches.freeswitch.formats.table_rows import build_variables
 from ccfs.switches.records import UnreadableLine
 
 UUID, PARENT = "aaaaaaaa-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-000000000002"

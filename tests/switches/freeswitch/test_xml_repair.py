@@ -5,7 +5,7 @@ import time
 import pytest
 
 from ccfs.switches.freeswitch import RepairNote
-from ccfs.switches.freeswitch.xml_repair import describe_repair, repair_xml
+from ccfs.switches.freeswitch.formats.xml_repair import describe_repair, repair_xml
 from tests.switches.freeswitch.channels import CALLER, make_variables, make_xml
 from tests.switches.freeswitch.read_samples import parse_channels, parse_reasons, parse_sample
 

@@ -12,7 +12,7 @@ import pytest
 from ccfs.db.system.jobs import callback_jobs
 from ccfs.db.system.trusted_certificates import TrustedCertificate, add_certificate
 from ccfs.db.tenant import deliveries
-from ccfs.model.exports.delivery import DeliveryState
+from ccfs.model.exports.delivery import DeliveryState, Lane
 from ccfs.protocol import signature
 from ccfs.server.node import utc_now
 from ccfs.workers.callbacks.safe_network import ExchangeLimits
@@ -222,8 +222,8 @@ def test_a_delivery_leased_by_a_dead_process_is_sent_when_the_lease_ends(callbac
     with run_receiver() as receiver:
         (delivery_id,) = callback_node.add_deliveries(bind_receiver(callback_node, receiver).url)
         with callback_node.node.database.write_transaction() as connection:
-            name, claimed_at = f"http://127.0.0.1:{receiver.port}", utc_now()
-            assert callback_jobs.claim(connection, name, claimed_at, "dead", timedelta(seconds=1), 9)
+            lane, claimed_at = Lane(f"http://127.0.0.1:{receiver.port}", callback_node.app.id), utc_now()
+            assert callback_jobs.claim(connection, lane, claimed_at, "dead", timedelta(seconds=1), 9)
         with callback_node.run_callback_worker():
             callback_node.wait_until_delivered(delivery_id)
         ((outcome, _),) = callback_node.get_delivery(delivery_id).attempts
@@ -237,7 +237,12 @@ def test_a_delivery_whose_workers_die_each_time_is_given_up(callback_node: Callb
     for turn in range(10):
         with callback_node.node.database.write_transaction() as connection:
             assert callback_jobs.claim(
-                connection, "http://127.0.0.1:9", moment + turn * HOUR, f"{turn}", timedelta(seconds=1), 9
+                connection,
+                Lane("http://127.0.0.1:9", callback_node.app.id),
+                moment + turn * HOUR,
+                f"{turn}",
+                timedelta(seconds=1),
+                9,
             )
     late = moment + 10 * HOUR
     with callback_node.run_callback_worker(attempts=1, clock=lambda: late):

@@ -2,21 +2,25 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from ccfs.blobs.disk import DiskLocation
 from ccfs.db.engine import Database
 from ccfs.db.system import lockouts, maintenance, play_tokens
-from ccfs.db.tenant import recordings, voice_files
+from ccfs.db.system.jobs import export_jobs
+from ccfs.db.tenant import exports, recordings, voice_files
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.identity.tenancy import App
 from ccfs.model.recordings.voice_file import VoiceFile
 from ccfs.workers.maintenance.cleanup import BATCH_SIZE, finish_voice_file_deletions, run_cleanup
 from tests.db import sample_rows
 from tests.db.sample_rows import MINUTE, NOW, SECOND
+from tests.db.tenant.test_exports import make_export
 
-WEEK = timedelta(days=7)
+WEEK, DAY = timedelta(days=7), timedelta(days=1)
 
 
 @pytest.fixture
@@ -107,6 +111,45 @@ def test_expired_play_tokens_and_old_login_failures_are_deleted(
         lockouts.record_failure(connection, "192.0.2.7", NOW, policy)
     run_cleanup(database, {"0": disk}, NOW + MINUTE, MINUTE, WEEK)
     with database.write_transaction() as connection:
-        assert play_tokens.resolve(connection, "good", NOW + MINUTE) is not None
+        assert play_tokens.resolve(connection, "good", NOW + MINUTE, 2 * MINUTE) is not None
         assert play_tokens.delete_expired(connection, NOW + MINUTE) == 0
         assert lockouts.delete_expired(connection, NOW + MINUTE, MINUTE) == 0
+
+
+def test_the_file_of_an_export_is_marked_a_day_before_it_is_deleted(
+    database: Database, disk: DiskLocation, app: App
+) -> None:
+    blob = add_ready_export(database, disk, app)
+
+    def clean_up(after: timedelta) -> None:
+        run_cleanup(database, {"0": disk}, NOW + after, MINUTE, WEEK)
+
+    clean_up(WEEK - DAY + MINUTE)  # marks it
+    clean_up(WEEK - MINUTE)
+    assert is_stored(disk, blob)
+    clean_up(WEEK + 2 * MINUTE)
+    assert not is_stored(disk, blob)
+
+
+def test_an_export_that_was_not_marked_for_a_day_stays(database: Database, disk: DiskLocation, app: App) -> None:
+    blob = add_ready_export(database, disk, app)
+    run_cleanup(database, {"0": disk}, NOW + 2 * WEEK, MINUTE, WEEK)  # a jump: it is only marked
+    assert is_stored(disk, blob)
+    run_cleanup(database, {"0": disk}, NOW + MINUTE, MINUTE, WEEK)  # the clock is right again: the mark is lifted
+    run_cleanup(database, {"0": disk}, NOW + 2 * WEEK + DAY, MINUTE, WEEK)
+    assert is_stored(disk, blob)
+
+
+def add_ready_export(database: Database, disk: DiskLocation, app: App) -> BlobRef:
+    """Add an export that became ready NOW, with its bytes."""
+    blob = disk.write(f"{app.id}/export/a.zip", [b"zip"])
+    with database.write_transaction() as connection:
+        exports.add(connection, app, make_export(1, requested_at=NOW))
+        claimed = export_jobs.claim(connection, NOW, "lease", MINUTE)
+        assert claimed
+        assert export_jobs.finish(connection, claimed, blob, NOW)
+    return blob
+
+
+def is_stored(disk: DiskLocation, blob: BlobRef) -> bool:
+    return Path(disk.get_path(blob.key)).exists()

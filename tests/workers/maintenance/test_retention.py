@@ -11,18 +11,19 @@ from ccfs.blobs.registry import Locations
 from ccfs.db import schema
 from ccfs.db.engine import Database
 from ccfs.db.system import locations
-from ccfs.db.tenant import recordings, unassigned_records
+from ccfs.db.tenant import recordings
 from ccfs.db.tenant.calls import channel_events, leg_links
 from ccfs.db.tenant.calls.channel_events import ChannelEventsRow
 from ccfs.db.tenant.calls.leg_links import LegLink
+from ccfs.db.tenant.ingest import unassigned_records
 from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind
 from ccfs.model.identity.tenancy import App
 from ccfs.model.recordings.recording import Recording
-from ccfs.workers.maintenance.retention import RetentionJob, RetentionPolicy
 from ccfs.workers.storage.mover import ORPHAN_BATCH_SIZE, ORPHAN_LEASE, BlobMover
 from tests.db import sample_rows
 from tests.db.tenant.test_unassigned_records import make_record as make_unassigned_record
+from tests.workers.maintenance.steered_time import retain
 
 NOW = datetime(2026, 5, 4, 8, 30, tzinfo=UTC)
 APP = App(id=1, ak="AK-acme", name="acme")
@@ -48,8 +49,9 @@ def dated_recordings(database: Database, disk: DiskLocation) -> list[Recording]:
     return added
 
 
-def create_retention_job(database: Database, now: datetime = NOW, rows: int = 0, recordings: int = 0) -> RetentionJob:
-    return RetentionJob(database, RetentionPolicy(row_months=rows, recording_months=recordings), lambda: now)
+def run_retention(database: Database, rows: int = 0, recordings: int = 0) -> None:
+    """Let retention mark and delete until NOW."""
+    retain(database, NOW, rows, recordings)
 
 
 def delete_orphans(
@@ -78,7 +80,7 @@ def list_stored_days(disk: DiskLocation, added: list[Recording]) -> set[str]:
 def test_without_a_retention_policy_everything_stays(
     database: Database, disk: DiskLocation, dated_recordings: list[Recording]
 ) -> None:
-    create_retention_job(database)()
+    run_retention(database)
     assert delete_orphans(database, disk) == 0
     assert list_recording_days(database) == list_stored_days(disk, dated_recordings) == set(DAYS)
 
@@ -86,11 +88,11 @@ def test_without_a_retention_policy_everything_stays(
 def test_recordings_of_the_retention_months_before_this_one_stay(
     database: Database, disk: DiskLocation, dated_recordings: list[Recording]
 ) -> None:
-    create_retention_job(database, recordings=2)()
+    run_retention(database, recordings=2)
     assert list_stored_days(disk, dated_recordings) == set(DAYS)  # rows are deleted first
     assert delete_orphans(database, disk) == 2
     assert list_recording_days(database) == list_stored_days(disk, dated_recordings) == set(DAYS[:3])
-    create_retention_job(database, rows=1)()
+    run_retention(database, rows=1)
     assert list_recording_days(database) == set(DAYS[:3])  # recordings have a retention of their own
 
 
@@ -104,7 +106,7 @@ def test_channel_events_and_leg_links_go_with_the_rows_of_their_month(database: 
         ]
         channel_events.upsert(connection, app, "100", rows)
         leg_links.add(connection, app, "100", [LegLink("ConfBridge/900", moment, moment, "k") for moment in moments])
-    create_retention_job(database, rows=1)()
+    run_retention(database, rows=1)
     with database.read_transaction() as connection:
         for table in (schema.channel_events, schema.leg_links):
             assert sorted(connection.execute(sa.select(table.c.begin)).scalars()) == sorted(moments[:2])
@@ -118,27 +120,15 @@ def test_calls_without_a_tenant_are_deleted_with_the_rows_of_their_time(
         app = sample_rows.add_app(connection)
         for number, seen_at in enumerate((NOW, NOW - timedelta(days=70))):
             unassigned_records.add(connection, app, "asterisk /a", [make_unassigned_record(number)], "r", seen_at)
-    create_retention_job(database, rows=months)()
+    run_retention(database, rows=months)
     with database.read_transaction() as connection:
         assert len(unassigned_records.list_unlisted(connection, app, "asterisk /a", 9)) == left
-
-
-def test_retention_runs_once_an_hour(database: Database, dated_recordings: list[Recording]) -> None:
-    times = iter([NOW, NOW + timedelta(minutes=40)])
-    step = RetentionJob(database, RetentionPolicy(recording_months=2), lambda: next(times))
-    step()
-    with database.write_transaction() as connection:
-        recordings.add(
-            connection, APP, replace(dated_recordings[-1], file_name=dated_recordings[-1].file_name + "x"), NOW
-        )
-    step()
-    assert list_recording_days(database) == {*DAYS[:3], DAYS[-1]}
 
 
 def test_bytes_of_a_recording_that_was_ingested_again_meanwhile_stay(
     database: Database, disk: DiskLocation, dated_recordings: list[Recording]
 ) -> None:
-    create_retention_job(database, recordings=2)()
+    run_retention(database, recordings=2)
     with database.write_transaction() as connection:
         recordings.add(connection, APP, dated_recordings[-1], NOW)  # its index was ingested again
     assert delete_orphans(database, disk) == 1
@@ -156,7 +146,7 @@ def test_more_orphans_than_one_batch_are_deleted_in_one_round(database: Database
             )
             recordings.add(connection, app, recording, NOW)
         locations.add(connection, DISK)
-    create_retention_job(database, recordings=2)()
+    run_retention(database, recordings=2)
     assert delete_orphans(database, disk) == count
 
 
@@ -169,7 +159,7 @@ def test_orphans_that_cannot_be_deleted_are_due_again_and_delay_no_others(
             sa.update(table).where(table.c.file_name == dated_recordings[-1].file_name).values(location_id="9")
         )
         connection.execute(unreachable)
-    create_retention_job(database, recordings=2)()
+    run_retention(database, recordings=2)
     assert delete_orphans(database, disk) == 1
     assert list_stored_days(disk, dated_recordings) == {*DAYS[:3], DAYS[-1]}
     with database.write_transaction() as connection:
@@ -183,6 +173,6 @@ def test_orphans_that_cannot_be_deleted_are_due_again_and_delay_no_others(
 def test_orphans_on_the_disk_of_another_node_are_deleted_by_that_node(database: Database, disk: DiskLocation) -> None:
     with database.write_transaction() as connection:
         locations.update(connection, "0", node="b")
-    create_retention_job(database, recordings=1)()
+    run_retention(database, recordings=1)
     assert delete_orphans(database, disk, node="a") == 0
     assert delete_orphans(database, disk, node="b") == 3

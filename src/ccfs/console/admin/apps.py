@@ -5,6 +5,7 @@ from functools import partial
 
 from sqlalchemy.engine import Connection
 
+from ccfs.console.admin import app_limits
 from ccfs.console.login.attempts import requires_password
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.system import tenants
@@ -27,9 +28,19 @@ async def _render_page(
 ) -> BytesResponse:
     user, query = request.current_user, request.context.query
     apps = [app for app in await request.list_apps() if user.has_permission(Permission.ADMINISTER, app.id)]
-    details = [(app, await query(partial(_load_app_details, app=app))) for app in apps]
+    snapshot = await request.context.get_tenant_snapshot()
+    request.context.flow_control.update(snapshot)
+    limits = {app.id: app_limits.build_limit_views(request, app) for app in apps}
+    details = [(app, await query(partial(_load_app_details, app=app)), *limits[app.id]) for app in apps]
     return request.render_page(
-        "apps.html", status, apps=details, problem=problem, secret=secret, default_zone=DEFAULT_ZONE
+        "apps.html",
+        status,
+        apps=details,
+        problem=problem,
+        secret=secret,
+        default_zone=DEFAULT_ZONE,
+        unreadable_keys=snapshot.unreadable_keys,
+        unreadable_apps={key.app.id for key in snapshot.unreadable_keys.values()},
     )
 
 
@@ -75,6 +86,15 @@ async def add_key(request: ConsoleRequest) -> Response:
 
     await _change_tenants(request, change)
     return await _render_page(request, secret=(app.ak, sk))
+
+
+async def change_limits(request: ConsoleRequest) -> Response:
+    """Replace the limits of an app; empty fields mean the defaults."""
+    app = await request.find_app(request.form.get("app", ""))
+    limits = app_limits.parse_limits(request)
+    if limits is None:
+        return await _render_page(request, 400, request.translate("A limit must be a whole number; 0 means unlimited."))
+    return await app_limits.save_limits(request, app, limits)
 
 
 async def revoke_older_keys(request: ConsoleRequest) -> Response:

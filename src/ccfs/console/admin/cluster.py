@@ -1,15 +1,17 @@
 """Nodes and locations for operators: their state, draining and resuming them."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.engine import Connection
 
 from ccfs.console.request import ConsoleRequest
-from ccfs.db.system import locations, nodes
+from ccfs.db.system import clock_times, locations, nodes, retention_marks
 from ccfs.db.system.console import audit
 from ccfs.db.system.locations import LocationUsage
+from ccfs.db.system.retention_marks import RetentionMark
 from ccfs.model.blobs.location_config import LocationConfig
+from ccfs.model.clocks import ClockReading, find_disagreement
 from ccfs.model.errors import NotFound
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.node import NodeRecord, NodeState
@@ -24,6 +26,8 @@ class ClusterView:
     nodes: list[NodeRecord]
     locations: dict[str, LocationConfig]
     usage: dict[str, LocationUsage]
+    clocks: ClockReading
+    marks: list[RetentionMark]  # months that retention will delete
 
 
 async def show_cluster(request: ConsoleRequest) -> Response:
@@ -87,6 +91,7 @@ def _get_node_timeout(request: ConsoleRequest) -> timedelta:
 
 async def _render_page(request: ConsoleRequest, status: int = 200, problem: str = "") -> BytesResponse:
     view, timeout = await request.context.query(_load_view), _get_node_timeout(request)
+    bound = timedelta(hours=request.context.settings.clock_max_difference_hours)
     return request.render_page(
         "cluster.html",
         status,
@@ -94,6 +99,7 @@ async def _render_page(request: ConsoleRequest, status: int = 200, problem: str 
         alive_nodes={node.id for node in view.nodes if node.is_alive(view.now, timeout)},
         primary_location=request.context.primary_location.location_id,
         problem=problem,
+        disagreement=find_disagreement(view.clocks, bound),
     )
 
 
@@ -103,4 +109,6 @@ def _load_view(connection: Connection) -> ClusterView:
         nodes=nodes.list_all(connection),
         locations=locations.get_all(connection),
         usage=locations.get_usage(connection),
+        clocks=clock_times.read_clocks(connection, datetime.now(UTC), clock_times.get_server_time(connection)),
+        marks=retention_marks.list_marks(connection),
     )

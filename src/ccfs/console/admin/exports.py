@@ -63,7 +63,7 @@ async def retry_export(request: ConsoleRequest) -> Response:
 
 
 async def _get_export(request: ConsoleRequest, parameters: Mapping[str, str]) -> exports.ExportView:
-    """Return the export that `id` names. Raise NotFound unless it is of an account that the user may see."""
+    """Return the export that `id` names. Raise NotFound unless it belongs to an account that the user may see."""
     app, response_id = request.current_app, parameters.get("id", "")
     view = await request.context.query(lambda connection: exports.get(connection, app, response_id))
     if view is None or view.export.filter.account_id not in request.app_accounts:

@@ -17,9 +17,10 @@ from ccfs.console.admin.source_files import SourceFileStatus
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.system import ingest_totals
 from ccfs.db.system.console import audit
-from ccfs.db.tenant import expected_recordings, ingest_state, lost_blobs, rotated_files
+from ccfs.db.tenant import lost_blobs
+from ccfs.db.tenant.ingest import expected_recordings, ingest_state, rotated_files
+from ccfs.db.tenant.ingest.rotated_files import RotatedFile
 from ccfs.db.tenant.lost_blobs import LostBlob
-from ccfs.db.tenant.rotated_files import RotatedFile
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.tenancy import App
 from ccfs.model.source_files import REJECTED, container_of, is_rotated, is_table_url

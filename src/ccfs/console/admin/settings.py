@@ -86,7 +86,7 @@ async def _render_page(request: ConsoleRequest, status: int = 200, problem: str 
 
 
 def _list_settings(settings: Settings) -> list[SettingView]:
-    """Return every setting; of a secret one only whether it has a value."""
+    """Return every setting; for a secret, only whether it has a value."""
     return [
         SettingView(
             name=PREFIX + name.upper(),

@@ -79,7 +79,7 @@ async def add_user(request: ConsoleRequest) -> Response:
 async def reset_credentials(request: ConsoleRequest) -> Response:
     """Show a link that sets another password; turn off the second factor and unlink the identity provider's account.
 
-    Where nobody signs in by password, the password is deleted, too: the provider's user of that name is then linked.
+    If nobody signs in by password, the password is deleted as well. The provider's user of that name is then linked.
     """
     user, token = await _get_user(request), secrets.token_urlsafe(24)
     has_password_login = request.context.settings.password_login

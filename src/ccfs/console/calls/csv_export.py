@@ -27,7 +27,7 @@ CSV_HEADER: Final = (
 
 
 async def download_calls_csv(request: ConsoleRequest) -> Response:
-    """Return the whole search as CSV, up to the setting's number of calls."""
+    """Return all results of a search as CSV, up to `search_csv_rows` calls."""
     scope, now = request.current_scope, request.context.now()
     try:
         form = search_form.parse_search(request.query_params, scope.account.account_id, scope.zone, now)
@@ -42,7 +42,7 @@ async def download_calls_csv(request: ConsoleRequest) -> Response:
 def _iter_csv(
     context: WebContext, scope: AccountScope, search: CallSearch, translate: Callable[..., str]
 ) -> Iterator[bytes]:
-    """Yield the rows. If they are incomplete, the last row says so: the response has no length that would show it."""
+    """Yield the rows. If they are incomplete, the last row states this, because the response has no length to show it."""
     yield safe_csv.BOM + safe_csv.encode_rows([CSV_HEADER])
     remaining, search = context.settings.search_csv_rows, replace(search, cursor=None, limit=BATCH_CALLS)
     try:

@@ -20,6 +20,7 @@ from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.errors import NotFound
 from ccfs.model.formats.http_range import RangeNotSatisfiable, if_range_matches, parse_range
 from ccfs.model.identity.audit import AuditAction
+from ccfs.model.identity.tenancy import App
 from ccfs.model.recordings.recording import Recording
 from ccfs.web.context import WebContext
 from ccfs.web.responses.blob_reader import open_blob
@@ -42,7 +43,7 @@ async def play_recording(request: ConsoleRequest) -> Response:
     await request.audit_download(AuditAction.RECORDING_PLAYED, recording.file_name)
     as_stored = replace(build_recording_response(recording), content_type="audio/wav", is_inline=True)
     try:
-        audio = await _get_audio_info(request.context, recording.blob)
+        audio = await _get_audio_info(request.context, request.current_scope.app, recording.blob)
         if audio.is_browser_playable:
             return replace(as_stored, content_type=audio.content_type)
         return await _respond_as_wav(request, recording, audio)
@@ -53,7 +54,7 @@ async def play_recording(request: ConsoleRequest) -> Response:
 
 
 async def _respond_as_wav(request: ConsoleRequest, recording: Recording, audio: AudioInfo) -> Response:
-    """Return a WAV. A range is decoded on request; of a long one only its first part, as RFC 9110 allows (15.3.7)."""
+    """Return a WAV. A range is decoded on request; for a long one, only its first part, as RFC 9110 allows (15.3.7)."""
     context, blob, size = request.context, recording.blob, pcm.wav_size(audio)
     etag = f'"{blob.sha256[:32]}-pcm"'
     headers = [("accept-ranges", "bytes"), ("etag", etag), ("content-disposition", "inline")]
@@ -64,10 +65,10 @@ async def _respond_as_wav(request: ConsoleRequest, recording: Recording, audio: 
     except RangeNotSatisfiable:
         return BytesResponse(body=b"", status=416, extra_headers=(("content-range", f"bytes */{size}"), *headers))
     if span is None:
-        return await _encode_file(context, recording, audio, OutputFormat.WAV, is_inline=True)
+        return await _encode_file(request, recording, audio, OutputFormat.WAV, is_inline=True)
     start, end = span[0], min(span[1], span[0] + (MAX_CHUNK_BYTES if span[0] else FIRST_CHUNK_BYTES))
     body = await context.transcode_pool.decode_range(
-        lambda is_late: _decode_range(context, blob, audio, (start, end), is_late)
+        request.current_scope.app.id, lambda is_late: _decode_range(context, blob, audio, (start, end), is_late)
     )
     headers.append(("content-range", f"bytes {start}-{start + len(body) - 1}/{size}"))
     return BytesResponse(body=body, content_type="audio/wav", status=206, extra_headers=tuple(headers))
@@ -82,7 +83,9 @@ async def get_waveform(request: ConsoleRequest) -> Response:
     if stored is None:
         try:
             computed = await context.transcode_pool.render_waveform(
-                f"{app.id} {recording.file_name}", lambda is_late: _compute_waveform(context, recording.blob, is_late)
+                app.id,
+                f"{app.id} {recording.file_name}",
+                lambda is_late: _compute_waveform(context, recording.blob, is_late),
             )
         except (PoolFull, DeadlineExceeded):
             return _respond_busy(request)
@@ -109,9 +112,9 @@ async def download_recording(request: ConsoleRequest) -> Response:
         return build_recording_response(recording)
     try:
         audio = await request.context.transcode_pool.decode_range(
-            lambda _: _probe_recording(request.context, recording.blob, exactly=True)
+            request.current_scope.app.id, lambda _: _probe_recording(request.context, recording.blob, exactly=True)
         )
-        return await _encode_file(request.context, recording, audio, OutputFormat(output_format))
+        return await _encode_file(request, recording, audio, OutputFormat(output_format))
     except UnknownAudio:
         reason = request.translate("This recording cannot be converted. Download it in its original format.")
         return request.render_error("error", 400, reason)
@@ -122,23 +125,29 @@ async def download_recording(request: ConsoleRequest) -> Response:
 
 
 async def _encode_file(
-    context: WebContext, recording: Recording, audio: AudioInfo, output_format: OutputFormat, *, is_inline: bool = False
+    request: ConsoleRequest,
+    recording: Recording,
+    audio: AudioInfo,
+    output_format: OutputFormat,
+    *,
+    is_inline: bool = False,
 ) -> StreamedResponse:
+    context = request.context
     name = build_recording_response(recording).name
     stem = name.rpartition(".")[0] or name
     job = await context.transcode_pool.start_encode_job(
-        lambda: _iter_encoded(context, recording.blob, audio, output_format)
+        request.current_scope.app.id, lambda: _iter_encoded(context, recording.blob, audio, output_format)
     )
     size = encode.output_size(audio, output_format)
     kind = output_format.content_type
     return build_encoded_response(job, f"{stem}.{output_format}", kind, size, is_inline=is_inline)
 
 
-async def _get_audio_info(context: WebContext, blob: BlobRef) -> AudioInfo:
+async def _get_audio_info(context: WebContext, app: App, blob: BlobRef) -> AudioInfo:
     """Return the recording's audio info, cached because a player sends many requests."""
     cache = context.transcode_pool.audio_info_cache
     if blob.sha256 not in cache:
-        audio = await context.transcode_pool.decode_range(lambda _: _probe_recording(context, blob))
+        audio = await context.transcode_pool.decode_range(app.id, lambda _: _probe_recording(context, blob))
         if len(cache) >= 1000:
             cache.clear()
         cache[blob.sha256] = audio

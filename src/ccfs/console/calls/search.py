@@ -9,8 +9,9 @@ from sqlalchemy.engine import Connection
 
 from ccfs.console.calls import search_form, timeline
 from ccfs.console.request import AccountScope, ConsoleRequest, get_scope
-from ccfs.db.tenant import annotations, recording_sources
+from ccfs.db.tenant import annotations
 from ccfs.db.tenant.calls import call_lookup, call_search
+from ccfs.db.tenant.ingest import recording_sources
 from ccfs.model.calls.call import Call, build_call, build_timeline
 from ccfs.model.calls.search import MAX_EXACT_COUNT, CallSearch, SearchCount, SearchCursor
 from ccfs.model.errors import NotFound
@@ -115,7 +116,7 @@ async def _run_search(request: ConsoleRequest, scope: AccountScope, form: search
         time_limit=request.context.settings.search_ms / 1000,
         is_continued="continued" in request.query_params,
     )
-    results = await request.context.query_in_thread(question)
+    results = await request.context.query(question)
     if form.search.cursor is None:
         await request.audit_action(AuditAction.CALLS_SEARCHED, form.build_query(), scope)
     return results

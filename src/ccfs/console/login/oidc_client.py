@@ -75,7 +75,7 @@ class OidcClient:
         return issuer == self._config.issuer or (issuer is None and not is_required)
 
     def exchange_code(self, code: str, verifier: str, nonce: str, now: int) -> Claims:
-        """Return the verified claims of a code's ID token; `sub` is a text. Raise OidcVerificationFailed, OidcUnavailable.
+        """Return the verified claims of a code's ID token; `sub` is text. Raise OidcVerificationFailed or OidcUnavailable.
 
         `now` is in seconds since 1970.
         """
@@ -189,7 +189,7 @@ class OidcClient:
             parsed = loads(body)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise OidcUnavailable(f"{type(error).__name__}: {error}") from None
-        except ValueError:
+        except (ValueError, RecursionError):  # not JSON, or nested too deep
             parsed = {}
         return response.status_code, parsed if isinstance(parsed, dict) else {}
 

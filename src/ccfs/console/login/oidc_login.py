@@ -20,6 +20,7 @@ from ccfs.console.request import ConsoleRequest, sanitize_redirect
 from ccfs.db.system import tenants
 from ccfs.db.system.console import audit, oidc_states, users
 from ccfs.logs import get_logger
+from ccfs.model.clocks import is_over
 from ccfs.model.errors import NotFound, OperatorError
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.oidc_claims import find_matching_rules, get_username
@@ -152,11 +153,12 @@ def _load_login_state(request: ConsoleRequest) -> LoginState | None:
     except (OperatorError, ValueError, TypeError):
         return None
     is_same = secrets.compare_digest(state.state.encode(), request.query_params.get("state", "").encode())
-    return state if is_same and state.expires_at > request.context.now().timestamp() else None
+    expires_at, now = datetime.fromtimestamp(state.expires_at, UTC), request.context.now()
+    return state if is_same and not is_over(expires_at, now, LOGIN_STATE_LIFETIME) else None
 
 
 async def _fetch_claims(request: ConsoleRequest, client: "OidcClient", state: LoginState) -> Mapping[str, Any]:
-    """Return the provider's claims for the callback's code. Raise OidcVerificationFailed, OidcUnavailable."""
+    """Return the provider's claims for the callback's code. Raise OidcVerificationFailed or OidcUnavailable."""
     parameters, expires_at = request.query_params, datetime.fromtimestamp(state.expires_at, UTC)
     if not await request.context.transaction(lambda c: oidc_states.consume(c, state.state, expires_at)):
         raise OidcVerificationFailed("the login state was used already")

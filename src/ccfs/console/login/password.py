@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import replace
 from datetime import timedelta
+from typing import Final
 
 from sqlalchemy.engine import Connection
 
@@ -16,12 +17,18 @@ from ccfs.console.request import (
     ConsoleRequest,
     sanitize_redirect,
 )
+from ccfs.db.encryption import DecryptionFailed
 from ccfs.db.system.console import audit, sessions, users
+from ccfs.logs import get_logger
 from ccfs.model.errors import NotFound
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.totp import match_step
 from ccfs.model.identity.user import Grant, Role, User, clean_name, is_valid_password
 from ccfs.web.responses.types import BytesResponse, Response
+
+LONGEST_SETUP_LINK: Final = timedelta(
+    days=31
+)  # or its setting: a link that is valid for longer was made by a clock ahead
 
 
 async def show_login(request: ConsoleRequest) -> Response:
@@ -80,8 +87,15 @@ async def _check_credentials(request: ConsoleRequest, user: User | None) -> bool
         return False
     if not encrypted_totp or user is None:
         return True
-    secret, code = request.context.secret_box.decrypt(encrypted_totp), request.form.get("code", "")
-    step = match_step(secret, code, request.context.now(), last_step)
+    try:
+        secret = request.context.secret_box.decrypt(encrypted_totp)
+    except DecryptionFailed as error:
+        reason = "damaged" if error.is_damaged else "encrypted by another node key"
+        get_logger().error(
+            "no node key decrypts a second factor", action="secret_unreadable", user=user.name, reason=reason
+        )
+        return False
+    step = match_step(secret, request.form.get("code", ""), request.context.now(), last_step)
     return step is not None and await request.context.transaction(
         lambda connection: users.consume_totp_step(connection, user, step)
     )
@@ -126,8 +140,11 @@ async def show_password_form(request: ConsoleRequest) -> Response:
 
 async def _resolve_setup_link(request: ConsoleRequest, token: str) -> User | None:
     """Return the user of a setup link; None if it adds the first operator. Raise NotFound if it is not valid."""
-    now = request.context.now()
-    is_valid, user = await request.context.query(lambda connection: users.find_setup_link(connection, token, now))
+    now, usual = request.context.now(), timedelta(seconds=request.context.settings.setup_link_seconds)
+    lifetime = max(usual, LONGEST_SETUP_LINK)
+    is_valid, user = await request.context.query(
+        lambda connection: users.find_setup_link(connection, token, now, lifetime)
+    )
     if not is_valid:
         raise NotFound
     return user

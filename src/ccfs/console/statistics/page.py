@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
+from sqlalchemy.engine import Connection
+
 from ccfs.console import render
 from ccfs.console.calls.search import choose_scope, render_no_accounts
 from ccfs.console.calls.search_form import PERIOD_LABELS, InvalidSearch
@@ -67,7 +69,7 @@ async def show_statistics(request: ConsoleRequest) -> Response:
         period = periods.parse_period(parameters, scope.zone, request.context.now())
         fields = period.fields
         await request.audit_action(AuditAction.STATISTICS_VIEWED, _describe_query(period, direction), scope)
-        view = await _build_view(request, scope, period, direction)
+        view = await request.context.query(partial(_load_view, request, scope, period, direction))
     except InvalidSearch as error:
         problem = request.translate(str(error))
     return request.render_page(
@@ -94,12 +96,15 @@ def _describe_query(period: StatisticsPeriod, direction: Direction | None) -> st
     return f"{begin:%Y-%m-%dT%H:%MZ}/{end:%Y-%m-%dT%H:%MZ}" + (f" {direction}" if direction else "")
 
 
-async def _build_view(
-    request: ConsoleRequest, scope: AccountScope, period: StatisticsPeriod, direction: Direction | None
+def _load_view(
+    request: ConsoleRequest,
+    scope: AccountScope,
+    period: StatisticsPeriod,
+    direction: Direction | None,
+    connection: Connection,
 ) -> StatisticsView:
-    account_id = scope.account.account_id
-    quarters, uncounted = await request.context.query_in_thread(
-        lambda connection: call_statistics.load_statistics(connection, scope.app, account_id, period.window)
+    quarters, uncounted = call_statistics.load_statistics(
+        connection, scope.app, scope.account.account_id, period.window
     )
     statistics = {begin: _select_direction(by_direction, direction) for begin, by_direction in quarters.items()}
     slots = periods.split_period(period, scope.zone, statistics)

@@ -54,8 +54,10 @@ def _list_periods_around(window: TimeWindow, zone: ZoneInfo) -> tuple[OffsetPeri
 
 
 def _iter_periods(zone: ZoneInfo, begin: datetime, end: datetime) -> Iterator[OffsetPeriod]:
-    """Yield the periods from begin on; the last one ends at `end` or less than a day later. No zone changes its offset twice
-    within a day and returns to the first."""
+    """Yield the periods starting at begin; the last one ends at `end` or less than a day later.
+
+    No zone changes its offset twice within a day and returns to the first.
+    """
     offset, day = _get_utc_offset(zone, begin), begin
     while day < end:
         if _get_utc_offset(zone, day + DAY) == offset:

@@ -25,7 +25,7 @@ class InvalidTableUrl(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableAddress:
-    """A table, or a database whose table is not named."""
+    """A table, or a database without the name of a table."""
 
     url: URL = field(repr=False)  # of the driver, with the password
     table: str = ""  # may have the schema before it; "": the usual name of its kind
@@ -42,7 +42,7 @@ class TableAddress:
 
     @property
     def database_name(self) -> str:
-        """The database for people and for rows: without user and password."""
+        """The database as displayed and stored in rows: without user and password."""
         query_host = self.url.query.get("host")
         host = self.url.host or (query_host if isinstance(query_host, str) and query_host[:1] != "/" else "localhost")
         place = f"[{host}]" if ":" in host else host

@@ -1,4 +1,4 @@
-"""A read-only connection to a switch's database, with limits on the time of everything. All its errors are one class."""
+"""A read-only connection to a switch's database. Every operation has a time limit, and all errors have one class."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ class SwitchDatabaseError(OSError):
 
 
 class NoSuchTable(SwitchDatabaseError):
-    """A table does not exist, or its reading is not granted."""
+    """A table does not exist, or may not be read."""
 
 
 class SwitchDatabase:
@@ -39,17 +39,17 @@ class SwitchDatabase:
         self._engine = _create_engine(address, timeout_seconds)
 
     def inspect(self, ask: Callable[[Inspector], T]) -> T:
-        """Return what a question about the structure is answered."""
+        """Return the result of a query about the structure."""
         with self._transaction() as connection:
             return ask(sa.inspect(connection))
 
     def fetch(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
-        """Return all rows of a query; the caller bounds their number."""
+        """Return all rows of a query. The caller must limit their number."""
         with self._transaction() as connection:
             return connection.execute(query).all()
 
     def stream(self, query: sa.Select[Any], size: int) -> Iterator[Sequence[sa.Row[Any]]]:
-        """Yield the rows of a query that may have very many, in parts of `size`, as the server sends them."""
+        """Yield the rows of a query that may have many, in lists of `size`, as the server sends them."""
         with self._transaction() as connection:
             result = connection.execution_options(stream_results=True, max_row_buffer=size).execute(query)
             yield from result.partitions(size)
@@ -114,7 +114,7 @@ def _create_engine(address: TableAddress, timeout_seconds: float) -> Engine:
 
 
 def _limit_mysql_session(connection: Any, timeout_seconds: float) -> None:
-    """Make a MySQL session read-only, bound its statements, and have it return times in UTC."""
+    """Make a MySQL session read-only, limit the time of its statements, and set its time zone to UTC."""
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION time_zone = '+00:00'")
         for statement in (
@@ -132,7 +132,7 @@ def _limit_mysql_session(connection: Any, timeout_seconds: float) -> None:
 
 
 def _find_code(error: BaseException) -> object:
-    """Return the server's code of an error: a number of MySQL, or PostgreSQL's SQLSTATE."""
+    """Return the server's error code: a number of MySQL, or PostgreSQL's SQLSTATE."""
     cause: Any = getattr(error, "orig", None) or error
     return getattr(cause, "sqlstate", None) or (cause.args[0] if getattr(cause, "args", ()) else None)
 

@@ -1,4 +1,4 @@
-"""Read the rows of a table in the order of a key, a bounded number at a time. Every value comes as the server's text, in bytes."""
+"""Read the rows of a table in the order of a key, in pages of bounded size. Values are the server's text as bytes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,8 +42,8 @@ class TableReader:
     def iter_pages(self, low: str | None, size: int) -> Iterator[tuple[str, list[tuple[str, RawRow]]]]:
         """Yield the rows whose key is at least `low`, in order, with their keys; each page with its last key.
 
-        A page has at most `size` rows, unless more have one key. Rows of one key are always read by one query, so that
-        rows which arrive meanwhile shift no page. Without an index, one query reads them all.
+        A page has at most `size` rows, unless more share a key. Rows with the same key are always read in one query, so
+        that new rows do not shift pages. Without an index, one query reads all rows.
         """
         if not self.key.is_indexed:
             query = self._select.order_by(self._key)
@@ -85,11 +85,11 @@ class TableReader:
         return _to_text(rows[0][0]) if rows else None
 
     def fetch_some(self, low: str, count: int) -> list[tuple[str, RawRow]]:
-        """Return the first `count` rows from a key on."""
+        """Return the first `count` rows, starting at a key."""
         return self._fetch_page(low, count)
 
     def fetch_by_keys(self, keys: Sequence[str]) -> list[tuple[str, RawRow]]:
-        """Return the rows of some keys."""
+        """Return the rows with these keys."""
         query = self._select.where(self._key.in_([self._parameter(key) for key in keys[:MAX_LOOKUP_KEYS]]))
         return [_split_row(row) for row in self._database.fetch(query)]
 
@@ -103,7 +103,7 @@ class TableReader:
         return self._key >= self._parameter(low)
 
     def _parameter(self, value: str) -> Any:
-        """Return a value to compare with the key: of the key's own type, so that an index serves."""
+        """Return a value to compare with the key, in the key's own type, so that an index can be used."""
         if self._database.dialect == "postgresql":
             return sa.cast(sa.literal(value, sa.Text), self.key.column.sql_type)
         return sa.literal(value, sa.Text)
@@ -125,7 +125,7 @@ class TableReader:
         return sa.case((sa.func.octet_length(text) <= choice.max_bytes, text))
 
     def _to_bytes(self, expression: Any) -> Any:
-        """Return the bytes of a value's text, in the encoding of the database: nobody decodes what may not be decodable."""
+        """Convert a value to bytes in the encoding of the database, because it may not be decodable."""
         if self._database.dialect == "postgresql":
             return sa.func.convert_to(sa.cast(expression, sa.Text), "SQL_ASCII")
         return sa.cast(expression, mysql.BINARY)
@@ -148,7 +148,7 @@ def look_up(
 
 
 def _find_server_zone(database: SwitchDatabase) -> str:
-    """Return the zone in which a PostgreSQL server reads and writes times of this user by default."""
+    """Return the time zone that a PostgreSQL server uses for this user by default."""
     if database.dialect != "postgresql":
         return ""
     value: Any = sa.column("reset_val")

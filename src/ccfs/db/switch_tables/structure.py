@@ -14,7 +14,7 @@ MAX_LISTED_TABLES: Final = 20
 
 
 class UnusableTable(ValueError):
-    """A table has not what is needed. The text is the reason that an operator sees."""
+    """A table lacks something that is required. The text is the reason that an operator sees."""
 
 
 class ColumnKind(Enum):
@@ -38,7 +38,7 @@ class TableColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableStructure:
-    """Columns by name in lower case, and those that an index begins with."""
+    """Columns by lower-case name, and the first columns of indexes."""
 
     schema: str | None
     table: str
@@ -49,7 +49,7 @@ class TableStructure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadingKey:
-    """The column by which a table is read: a time of the rows, or a number that grows with each row."""
+    """The column by which a table is read: a time, or an increasing number."""
 
     column: TableColumn
     is_id: bool
@@ -57,7 +57,7 @@ class ReadingKey:
 
 
 def read_structure(inspector: Inspector, table: str) -> TableStructure:
-    """Return the structure of a table or view. Raise UnusableTable if it is not there."""
+    """Return the structure of a table or view. Raise UnusableTable if it does not exist."""
     schema, _, name = table.rpartition(".")
     try:
         columns = inspector.get_columns(name, schema or None)
@@ -78,9 +78,9 @@ def read_structure(inspector: Inspector, table: str) -> TableStructure:
 
 
 def choose_key(structure: TableStructure, times: Sequence[str], *, prefers_id: bool = False) -> ReadingKey:
-    """Return the column to read by: an indexed one of the `times`, else a numeric primary key, else the first of the times.
+    """Return the column to read by: an indexed one from `times`, else a numeric primary key, else the first in `times`.
 
-    `prefers_id`: the primary key comes first, as rows are added in the order of what happened. Raise UnusableTable.
+    `prefers_id`: the primary key comes first, because rows are added in the order of the events. Raise UnusableTable.
     """
     found = [structure.columns[name] for name in times if name in structure.columns]
     indexed = next((column for column in found if column.name.lower() in structure.indexed), None)

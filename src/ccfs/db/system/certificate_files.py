@@ -25,7 +25,7 @@ def parse_certificates(data: bytes, name: str, now: datetime) -> list[TrustedCer
     try:
         is_pem = b"-----BEGIN " in data
         certificates = x509.load_pem_x509_certificates(data) if is_pem else [x509.load_der_x509_certificate(data)]
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise OperatorError("is not a certificate in PEM or DER") from None
     return list(_check_certificates(certificates, name, now))
 

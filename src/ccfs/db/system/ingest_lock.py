@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant.ingest_state import LOCK_CLASS
+from ccfs.db.tenant.ingest.ingest_state import LOCK_CLASS
 
 
 def lock_apps_of_switches(connection: Connection) -> None:

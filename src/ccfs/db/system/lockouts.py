@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from ccfs.db import schema
 from ccfs.db.statements import insert_or_ignore
 from ccfs.db.system import tenants
+from ccfs.model.clocks import TOLERANCE
 
 _TABLE = schema.address_failures
 
@@ -44,7 +45,7 @@ def reserve_attempt(connection: Connection, addresses: Iterable[str], now: datet
     reserved: list[str] = []
     for address in sorted(addresses):  # in one order, so that two transactions never wait for each other
         _start_period(connection, address, now, policy.period)
-        is_open = sa.or_(_TABLE.c.locked_until.is_(None), _TABLE.c.locked_until <= now)
+        is_open = ~_is_locked(now, policy.lock)
         is_free = _TABLE.c.failures + _TABLE.c.pending < policy.limit
         row = sa.update(_TABLE).where(_TABLE.c.address == address, is_open, is_free)
         if connection.execute(row.values(pending=_TABLE.c.pending + 1)).rowcount == 0:
@@ -67,7 +68,7 @@ def settle_attempt(
 def _start_period(connection: Connection, address: str, now: datetime, period: timedelta) -> None:
     new = insert_or_ignore(connection, _TABLE).values(address=address, failures=0, pending=0, since=now)
     connection.execute(new)
-    is_over = (_TABLE.c.address == address) & (_TABLE.c.since <= now - period)
+    is_over = (_TABLE.c.address == address) & _has_ended(now, period)
     connection.execute(sa.update(_TABLE).where(is_over).values(failures=0, pending=0, since=now))
 
 
@@ -76,13 +77,24 @@ def _settle(connection: Connection, addresses: Iterable[str]) -> None:
     connection.execute(sa.update(_TABLE).where(is_pending).values(pending=_TABLE.c.pending - 1))
 
 
+def _has_ended(now: datetime, period: timedelta) -> sa.ColumnElement[bool]:
+    """Return the condition that a period is over, or began when the clock was ahead."""
+    return (_TABLE.c.since <= now - period) | (_TABLE.c.since > now + TOLERANCE)
+
+
+def _is_locked(now: datetime, lock: timedelta) -> sa.ColumnElement[bool]:
+    """Return the condition that an address is locked. A lock that ends later than it can was set when the clock was ahead."""
+    until = sa.func.coalesce(_TABLE.c.locked_until, now, type_=schema.Instant)
+    return (until > now) & (until <= now + lock + TOLERANCE)
+
+
 def list_active(connection: Connection, now: datetime) -> dict[str, datetime]:
-    """Return the locked addresses, each with the end of its lock-out."""
+    """Return the locked addresses, each with the end of its lock-out, also if it ends later than it can."""
     statement = sa.select(_TABLE.c.address, _TABLE.c.locked_until).where(_TABLE.c.locked_until > now)
     return {row.address: row.locked_until for row in connection.execute(statement)}
 
 
 def delete_expired(connection: Connection, now: datetime, period: timedelta) -> int:
     """Delete rows whose period and lock-out are over, and return their number."""
-    expired = (_TABLE.c.since <= now - period) & (_TABLE.c.locked_until.is_(None) | (_TABLE.c.locked_until <= now))
+    expired = _has_ended(now, period) & (_TABLE.c.locked_until.is_(None) | (_TABLE.c.locked_until <= now))
     return connection.execute(sa.delete(_TABLE).where(expired)).rowcount

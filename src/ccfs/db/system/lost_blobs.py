@@ -30,7 +30,7 @@ def add(connection: Connection, blob: BlobRef, recording: str, now: datetime) ->
 
 
 def try_add(database: Database, blob: BlobRef, now: datetime) -> bool:
-    """Add the bytes of a recording in a transaction of its own. Return whether they are new, or the database cannot tell."""
+    """Add the bytes of a recording in a separate transaction. Return True if they are new or if the database fails."""
     try:
         with database.write_transaction() as connection:
             return add(connection, blob, "", now)

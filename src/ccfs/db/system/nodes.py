@@ -86,8 +86,9 @@ def list_alive_on_older_schema(connection: Connection, revision: str, liveness_t
 
     The query uses only columns from the first release, because the database may be older than this program.
     """
-    limit = get_database_time(connection) - liveness_timeout
-    older = sa.select(_TABLE.c.id).where(_TABLE.c.revision < revision, _TABLE.c.heartbeat_at > limit)
+    now = get_database_time(connection)
+    is_alive = _TABLE.c.heartbeat_at.between(now - liveness_timeout, now + liveness_timeout)
+    older = sa.select(_TABLE.c.id).where(_TABLE.c.revision < revision, is_alive)
     return list(connection.execute(older.order_by(_TABLE.c.id)).scalars())
 
 

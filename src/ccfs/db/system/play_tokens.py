@@ -4,13 +4,14 @@ Only a digest of each token is stored, so nobody who reads the table can play re
 """
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
 from ccfs.db.tenant import recordings
+from ccfs.model.clocks import TOLERANCE
 from ccfs.model.identity.tenancy import App
 from ccfs.model.recordings.recording import Recording
 
@@ -27,12 +28,13 @@ def add(connection: Connection, app: App, token: str, recording: Recording, expi
     connection.execute(sa.insert(_TABLE).values(app=app.id, **values))
 
 
-def resolve(connection: Connection, token: str, now: datetime) -> tuple[App, Recording] | None:
-    """Return the app and the recording of the token; None if the token is unknown or expired."""
+def resolve(connection: Connection, token: str, now: datetime, lifetime: timedelta) -> tuple[App, Recording] | None:
+    """Return the app and the recording of the token; None if the token is unknown, expired, or valid for too long."""
+    is_valid = (_TABLE.c.expires_at > now) & (_TABLE.c.expires_at <= now + lifetime + TOLERANCE)
     statement = (
         sa.select(schema.apps.c.id, schema.apps.c.ak, schema.apps.c.name, _TABLE.c.file_name)
         .join(_TABLE, _TABLE.c.app == schema.apps.c.id)
-        .where(_TABLE.c.digest == _hash_token(token), _TABLE.c.expires_at > now)
+        .where(_TABLE.c.digest == _hash_token(token), is_valid)
     )
     row = connection.execute(statement).one_or_none()
     if row is None:

@@ -8,6 +8,7 @@ queried once a second.
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,9 +18,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from ccfs.db.change_counter import ChangeCounterCache
 from ccfs.db.encryption import SecretBox
 from ccfs.db.engine import Database
-from ccfs.db.system import lockouts, tenants
+from ccfs.db.system import app_limits, lockouts, tenants
 from ccfs.model.errors import FileUnavailable
-from ccfs.model.identity.tenancy import AccessKey, Account, Vdn, select_signing_keys
+from ccfs.model.identity.app_limits import AppLimits
+from ccfs.model.identity.tenancy import AccessKey, Account, UnreadableKey, Vdn, select_signing_keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +29,14 @@ class TenantSnapshot:
     """All tenants at a given moment."""
 
     keys: dict[str, list[AccessKey]] = field(default_factory=dict)  # by AK, newest first
+    unreadable_keys: dict[int, UnreadableKey] = field(default_factory=dict)  # by id: no node key decrypts their SKs
+    unreadable_aks: frozenset[str] = frozenset()  # AKs that only have such keys
     accounts: dict[int, dict[str, Account]] = field(default_factory=dict)  # by app, then account id
     vdns: dict[int, dict[int, Vdn]] = field(default_factory=dict)  # by app, then VDN
     signing_keys: dict[int, AccessKey] = field(default_factory=dict)  # by app: signs its callbacks
     callback_prefixes: dict[int, dict[str, bool]] = field(default_factory=dict)  # by app: prefix -> may be private
     max_keys: int = 1  # the most active keys that an AK has
+    app_limits: dict[int, AppLimits] = field(default_factory=dict)  # by app, of those that have limits of their own
     locked_addresses: dict[str, datetime] = field(default_factory=dict)  # address -> locked until
 
 
@@ -48,18 +53,43 @@ class TenantCache:
         max_age_seconds: float | None = None,
         *,
         autocommit: bool = False,
+        on_unreadable: Callable[[list[UnreadableKey]], None] = lambda _keys: None,
     ) -> None:
-        """`max_age_seconds` of 0 queries the database at every call. `autocommit`: see ChangeCounterCache."""
+        """`max_age_seconds` of 0 queries the database at every call. `autocommit`: see ChangeCounterCache.
+
+        `on_unreadable` gets the keys that no node key decrypts, whenever the tenants are loaded.
+        """
         self._secret_box = secret_box
         default = self.SQLITE_MAX_AGE_SECONDS if database.is_sqlite else self.MAX_AGE_SECONDS
         self._max_age_seconds = default if max_age_seconds is None else max_age_seconds
         self._tenants = ChangeCounterCache[TenantSnapshot](database, tenants.CHANGE_COUNTER, autocommit=autocommit)
         self._snapshot = TenantSnapshot()
         self._commit_counter = database.open_commit_counter() if database.is_sqlite else time.monotonic_ns
+        self._is_sqlite = database.is_sqlite
         self._seen_commit = -1
         self._valid_until = 0.0  # monotonic
         self._failed_at = float("-inf")  # monotonic
         self._lock = threading.Lock()
+        self._on_unreadable = on_unreadable
+
+    def get_current_snapshot(self) -> TenantSnapshot | None:
+        """Return the snapshot if that takes microseconds, None if rows have to be queried: see `get_snapshot`.
+
+        For the thread of an event loop: it never waits for a lock or a connection. Raise SQLAlchemyError if the database fails.
+        """
+        if not self.is_stale:
+            return self._snapshot
+        if not self._is_sqlite or not self._lock.acquire(blocking=False):
+            return None
+        try:
+            started_at, commit = time.monotonic(), self._commit_counter()
+            if commit != self._seen_commit and not self._tenants.is_current():
+                return None
+            self._seen_commit = commit
+            self._valid_until = started_at + self._max_age_seconds
+            return self._snapshot
+        finally:
+            self._lock.release()
 
     @property
     def is_stale(self) -> bool:
@@ -99,15 +129,20 @@ class TenantCache:
 
     def _load(self, connection: Connection, now: datetime) -> TenantSnapshot:
         keys: dict[str, list[AccessKey]] = defaultdict(list)
-        for key in tenants.list_active_keys(connection, self._secret_box):
+        readable, unreadable = tenants.list_active_keys(connection, self._secret_box)
+        self._on_unreadable(unreadable)
+        for key in readable:
             keys[key.ak].append(key)
         apps = tenants.list_apps(connection)
         return TenantSnapshot(
             keys=dict(keys),
+            unreadable_keys={key.id: key for key in unreadable},
+            unreadable_aks=frozenset(key.ak for key in unreadable if key.ak not in keys),
             signing_keys=select_signing_keys(key for keys_of_ak in keys.values() for key in keys_of_ak),
             accounts={app.id: tenants.get_accounts(connection, app) for app in apps},
             vdns={app.id: {vdn.vdn_id: vdn for vdn in tenants.list_vdns(connection, app)} for app in apps},
             callback_prefixes={app.id: tenants.get_callback_prefixes(connection, app) for app in apps},
             max_keys=max(map(len, keys.values()), default=1),
+            app_limits=app_limits.list_all(connection),
             locked_addresses=lockouts.list_active(connection, now),
         )

@@ -12,10 +12,10 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
 from ccfs.db.change_counter import ChangeCounter
-from ccfs.db.encryption import SecretBox
+from ccfs.db.encryption import DecryptionFailed, SecretBox
 from ccfs.db.statements import insert_or_ignore
 from ccfs.model.errors import OperatorError
-from ccfs.model.identity.tenancy import AccessKey, Account, App, Vdn
+from ccfs.model.identity.tenancy import AccessKey, Account, App, UnreadableKey, Vdn
 
 CHANGE_COUNTER = ChangeCounter("tenants")
 
@@ -80,6 +80,13 @@ def list_keys(connection: Connection, app: App) -> list[tuple[int, str, datetime
     return [(row.id, row.ak, row.created_at) for row in connection.execute(statement.order_by(table.c.id))]
 
 
+def list_newest_secrets(connection: Connection, limit: int) -> list[str]:
+    """Return the encrypted SKs of the newest active keys of all apps."""
+    table = schema.access_keys
+    newest = sa.select(table.c.encrypted_sk).where(table.c.revoked_at.is_(None)).order_by(table.c.id.desc())
+    return list(connection.execute(newest.limit(limit)).scalars())
+
+
 def revoke_key(connection: Connection, app: App, key: int, now: datetime) -> None:
     """Revoke one of the app's keys. Raises OperatorError if the app has no active key with that number."""
     CHANGE_COUNTER.increment(connection)
@@ -89,8 +96,17 @@ def revoke_key(connection: Connection, app: App, key: int, now: datetime) -> Non
         raise OperatorError(f"the app {app.ak} has no active key {key}")
 
 
-def list_active_keys(connection: Connection, secret_box: SecretBox) -> list[AccessKey]:
-    """Return the active keys of all apps with their decrypted SKs, for the tenant cache only."""
+def revoke_unreadable_keys(connection: Connection, secret_box: SecretBox, now: datetime) -> list[UnreadableKey]:
+    """Revoke the active keys that no node key decrypts, and return them."""
+    CHANGE_COUNTER.increment(connection)
+    _, unreadable = list_active_keys(connection, secret_box)
+    for key in unreadable:
+        revoke_key(connection, key.app, key.id, now)
+    return unreadable
+
+
+def list_active_keys(connection: Connection, secret_box: SecretBox) -> tuple[list[AccessKey], list[UnreadableKey]]:
+    """Return the active keys of all apps with their decrypted SKs, and those that no node key decrypts, newest first."""
     keys, apps = schema.access_keys, schema.apps
     statement = (
         sa.select(keys.c.id, keys.c.ak, keys.c.encrypted_sk, apps.c.id, apps.c.ak, apps.c.name)
@@ -98,20 +114,15 @@ def list_active_keys(connection: Connection, secret_box: SecretBox) -> list[Acce
         .where(keys.c.revoked_at.is_(None))
         .order_by(keys.c.id.desc())
     )
-    return [
-        AccessKey(id=number, ak=ak, sk=secret_box.decrypt(encrypted_sk), app=App(id=app, ak=app_ak, name=name))
-        for number, ak, encrypted_sk, app, app_ak, name in connection.execute(statement)
-    ]
-
-
-def reencrypt_keys(connection: Connection, secret_box: SecretBox) -> int:
-    """Re-encrypt all SKs with the newest node key, and return their number."""
-    table = schema.access_keys
-    rows = connection.execute(sa.select(table.c.id, table.c.encrypted_sk)).all()
-    for row in rows:
-        statement = sa.update(table).where(table.c.id == row.id)
-        connection.execute(statement.values(encrypted_sk=secret_box.reencrypt(row.encrypted_sk)))
-    return len(rows)
+    readable: list[AccessKey] = []
+    unreadable: list[UnreadableKey] = []
+    for number, ak, encrypted_sk, app_id, app_ak, name in connection.execute(statement):
+        app = App(id=app_id, ak=app_ak, name=name)
+        try:
+            readable.append(AccessKey(id=number, ak=ak, sk=secret_box.decrypt(encrypted_sk), app=app))
+        except DecryptionFailed as error:
+            unreadable.append(UnreadableKey(id=number, ak=ak, app=app, is_damaged=error.is_damaged))
+    return readable, unreadable
 
 
 def add_account(connection: Connection, app: App, account: Account, vdn: Vdn, now: datetime) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
 from ccfs.db.job_queue import DELIVERIES
-from ccfs.model.exports.delivery import AttemptOutcome, Delivery, DeliveryState, RetryDecision
+from ccfs.model.exports.delivery import AttemptOutcome, Delivery, DeliveryState, Lane, RetryDecision
 from ccfs.model.exports.export import ExportState
 from ccfs.model.identity.tenancy import App
 
@@ -41,6 +41,7 @@ def add(connection: Connection, app: App, delivery: Delivery, export: str, recei
             export=export,
             url=delivery.url,
             receiver=receiver,
+            lane=Lane(receiver, app.id).format(),
             body=delivery.body,
             state=DeliveryState.DUE,
             due_at=due_at,

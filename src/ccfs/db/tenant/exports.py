@@ -19,6 +19,7 @@ from ccfs.model.identity.tenancy import App
 
 _TABLE = schema.exports
 _DELIVERIES = schema.deliveries
+_APPS = schema.apps
 _IS_FAILED = _TABLE.c.state == sa.literal_column("'failed'")  # a literal, as in the partial index
 
 
@@ -64,6 +65,21 @@ def add(connection: Connection, app: App, export: Export) -> None:
             error="",
         )
     )
+
+
+def add_if_fewer(connection: Connection, app: App, export: Export, limit: int) -> bool:
+    """Store a request if fewer than `limit` of the app are not ready yet, 0: however many; return whether it was stored.
+
+    On PostgreSQL the app's row makes its requests queue, so that none slips past the count.
+    """
+    if limit:
+        connection.execute(sa.select(_APPS.c.id).where(_APPS.c.id == app.id).with_for_update(key_share=True))
+        is_due = _TABLE.c.state == sa.literal_column("'due'")  # a literal, as in the partial index
+        waiting = sa.select(_TABLE.c.due_at).where(_TABLE.c.app == app.id, is_due).order_by(_TABLE.c.due_at)
+        if connection.execute(waiting.offset(limit - 1).limit(1)).first() is not None:
+            return False
+    add(connection, app, export)
+    return True
 
 
 def get_ready_file(connection: Connection, app: App, kind: ExportKind, file_name: str) -> BlobRef | None:

@@ -18,7 +18,7 @@ _DAYS_AROUND = timedelta(days=2)  # between the day in a key, on which the file 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LostBlob:
-    """Bytes of a recording that are not where its row says."""
+    """Bytes of a recording that are missing from their location."""
 
     location_id: str
     key: str
@@ -27,7 +27,7 @@ class LostBlob:
 
 
 def list_due(connection: Connection, app: App, limit: int, tried_before: datetime | None = None) -> list[LostBlob]:
-    """Return the app's lost blobs, those that were not tried for the longest time first; of those tried, only older ones."""
+    """Return the app's lost blobs, the least recently tried first. Those tried recently are left out."""
     query = sa.select(*_COLUMNS).filter_by(app=app.id).order_by(_TABLE.c.tried_at).limit(limit)
     if tried_before is not None:
         query = query.where((_TABLE.c.tried_at < tried_before) | (_TABLE.c.tried_at == _TABLE.c.noticed_at))
@@ -35,13 +35,13 @@ def list_due(connection: Connection, app: App, limit: int, tried_before: datetim
 
 
 def set_tried(connection: Connection, app: App, blob: LostBlob, now: datetime) -> None:
-    """Store that the blob could not be restored now."""
+    """Record an unsuccessful attempt to restore the blob."""
     row = sa.update(_TABLE).filter_by(app=app.id, location_id=blob.location_id, key=blob.key)
     connection.execute(row.values(tried_at=now))
 
 
 def list_newest(connection: Connection, app: App, limit: int) -> list[tuple[LostBlob, str, str]]:
-    """Return the app's lost blobs, the latest first, each with account and callId of its recording, or with ""."""
+    """Return the app's lost blobs, newest first, each with its recording's account and callId, or with ""."""
     recording = _RECORDINGS.c
     is_its = (recording.app == _TABLE.c.app) & (recording.file_name == _TABLE.c.recording)
     query = sa.select(*_COLUMNS, recording.account_id, recording.call_id).outerjoin(_RECORDINGS, is_its)
@@ -50,9 +50,9 @@ def list_newest(connection: Connection, app: App, limit: int) -> list[tuple[Lost
 
 
 def look_up_recordings(connection: Connection, app: App, blobs: Sequence[LostBlob]) -> None:
-    """Store the names of these blobs' recordings. Delete the rows of blobs that no recording has (any more).
+    """Store the recordings' names of these blobs. Delete the rows of blobs that belong to no recording any more.
 
-    No index has the keys: recordings near the days in the keys are searched first, then all of the app.
+    The keys have no index: recordings near the days in the keys are searched first, then all of the app.
     """
     found = _find_by_keys(connection, app, blobs, is_near=True)
     rest = [blob for blob in blobs if (blob.location_id, blob.key) not in found]

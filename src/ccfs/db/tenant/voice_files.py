@@ -50,7 +50,7 @@ def find_by_name(connection: Connection, app: App, name: str) -> VoiceFile | Non
 
 
 def find_in_folder(connection: Connection, app: App, folder: str) -> list[VoiceFile]:
-    """Return up to two of the app's voice files directly in the folder, enough to tell one from several."""
+    """Return up to two of the app's voice files directly in the folder, enough to distinguish one from several."""
     rows = connection.execute(_SELECT_IN_FOLDER, {"app": app.id, "folder": folder.rstrip("/")})
     return [build_voice_file(row) for row in rows]
 

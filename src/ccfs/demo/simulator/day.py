@@ -31,11 +31,11 @@ class DayFiles:
 
 
 def write_day(folder: Path, *, day: date, zone: str, language: Language, calls: int, seed: int) -> DayFiles:
-    """Write a working day with so many inbound, outbound and internal calls into an empty folder.
+    """Write a working day with these numbers of inbound, outbound and internal calls into an empty folder.
 
-    The same arguments give the same bytes. CDRs name half of the recordings; the names of the others contain the uniqueid.
-    All recordings together have less than 6 MB. The consultation of an attended transfer is an additional call.
-    Raise ZoneInfoNotFoundError for an unknown zone.
+    The same arguments produce the same bytes. CDRs name half of the recordings; the names of the others contain the
+    uniqueid. All recordings together have less than 6 MB. The consultation of an attended transfer is an additional
+    call. Raise ZoneInfoNotFoundError for an unknown zone.
     """
     local_day = LocalDay(day=day, zone=ZoneInfo(zone))
     writer = AsteriskWriter(local_day, _simulate_day(local_day, Random(f"{seed} {day}"), language, calls))

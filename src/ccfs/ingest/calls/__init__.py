@@ -1,1 +1,1 @@
-"""Calls: from legs, queue visits and agent events of a switch to rows."""
+"""Calls: turning a switch's legs, queue visits and agent events into rows."""

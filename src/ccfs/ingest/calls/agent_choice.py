@@ -27,7 +27,7 @@ def get_visit_key(leg: Leg) -> tuple[str, str]:
 
 
 def merge_visits_into_legs(legs: Sequence[Leg], visits: VisitsByLeg) -> list[TimedLeg]:
-    """Return the legs and their times with what their queue visits add. All legs of each call are given."""
+    """Merge queue visits into the legs and their times. Takes all legs of each call."""
     talks = _find_talks(legs)
     last_legs = {get_visit_key(leg): leg.source_key for leg in sorted(legs, key=attrgetter("order")) if leg.queue}
     merged = []
@@ -41,7 +41,7 @@ def merge_visits_into_legs(legs: Sequence[Leg], visits: VisitsByLeg) -> list[Tim
 
 
 def _apply_exit(leg: Leg, timed_leg: TimedLeg, visit: QueueVisit, *, is_last: bool) -> TimedLeg:
-    """Give the last leg of a visit the reason for which the call left the queue; earlier attempts end as their line says."""
+    """Set the last leg's reason for leaving the queue. Earlier attempts keep the ending that their lines report."""
     merged, times = timed_leg
     exit_reason = find_exit_reason(visit)
     if is_last and exit_reason is not None and times.call_begin is None:
@@ -50,7 +50,7 @@ def _apply_exit(leg: Leg, timed_leg: TimedLeg, visit: QueueVisit, *, is_last: bo
 
 
 def _extend_wait(timed_leg: TimedLeg, visits: VisitsByLeg) -> TimedLeg:
-    """Let a leg whose caller came from an earlier queue wait since that queue was entered."""
+    """Extend the wait of a leg whose caller came from an earlier queue back to when the caller entered that queue."""
     leg, times = timed_leg
     first = visits.get((leg.switch_leg_id, leg.first_queue)) if leg.first_queue not in ("", leg.queue) else None
     if first is None or first.entered_at is None or times.wait_begin is None:
@@ -59,10 +59,10 @@ def _extend_wait(timed_leg: TimedLeg, visits: VisitsByLeg) -> TimedLeg:
 
 
 def _keep_longest_answer(timed_legs: Sequence[TimedLeg], visits: VisitsByLeg) -> list[TimedLeg]:
-    """Return the legs; of those that the connection of one visit could be, only those that talked keep it.
+    """Return the legs. If several match the connection of one visit, only those that talked keep it.
 
-    After a pick-up, app_queue writes an answered line for the phone that rang and one for the phone that took the call. The
-    queue log names the first, and its outcome is the second's.
+    After a pick-up, app_queue writes one answered line for the phone that rang and another for the phone that took the
+    call. The queue log names the first phone, but reports the outcome of the second.
     """
     talkers: dict[tuple[str, str], set[str]] = defaultdict(set)
     for leg, times in timed_legs:
@@ -95,7 +95,7 @@ def _find_talks(legs: Iterable[Leg]) -> _TalksByAgent:
 
 
 def _merge_visit(leg: Leg, visit: QueueVisit | None, talks: _TalksByAgent) -> TimedLeg:
-    """Merge a queue visit. Where the agent has a leg of its own in the call, the queue's leg only counts as waiting."""
+    """Merge a queue visit. If the agent has a leg of its own in the call, the queue's leg counts as waiting only."""
     merged = apply_visit(leg, visit)
     times = compute_cdr_times(merged, visit)
     if leg.device_type == DeviceType.QUEUE and merged.device_type == DeviceType.AGENT and visit and visit.connected_at:

@@ -1,4 +1,4 @@
-"""Agent events of a queue log become agent operations with begin and end."""
+"""Convert agent events of a queue log to agent operations with a begin and an end."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -21,9 +21,9 @@ _CALL_STATES = (AgentOperationType.TALKING, AgentOperationType.AFTER_CALL, Agent
 
 
 def save_events(connection: Connection, run: IngestRun, owner: CallOwner, events: Sequence[AgentEvent]) -> None:
-    """Store the operations that are new.
+    """Store new operations.
 
-    A state ends where the agent's next one begins, in whatever order the two arrive.
+    A state ends when the agent's next state begins, whichever of the two arrives first.
     """
     by_id: dict[str, AgentEvent] = {}
     for event in events:
@@ -49,14 +49,14 @@ def save_events(connection: Connection, run: IngestRun, owner: CallOwner, events
 
 
 def end_calls(connection: Connection, owner: CallOwner, started_at: datetime) -> None:
-    """End what the agents did in calls when the switch started. Sign-in and pause outlast a start."""
+    """End the agents' operations in calls when the switch starts. Sign-ins and pauses survive a start."""
     app, account_id = owner.app, owner.account.account_id
     spans = agent_operations.list_lasting_in_calls(connection, app, account_id, _CALL_STATES, started_at)
     agent_operations.close_operations(connection, app, [(span, started_at) for span in spans])
 
 
 def end_talks(connection: Connection, owner: CallOwner, talks: Mapping[tuple[str, datetime], datetime]) -> None:
-    """End talks where the CDR's line of the agent's phone ends; `talks`: agent and begin → end."""
+    """End talks where the CDR of the agent's phone ends; `talks` maps (agent, begin) to the end."""
     app, account_id = owner.app, owner.account.account_id
     agents = {agent for agent, _ in talks}
     since = min((begin for _, begin in talks), default=None)
@@ -71,9 +71,9 @@ def end_talks(connection: Connection, owner: CallOwner, talks: Mapping[tuple[str
 
 
 def rename_agent(connection: Connection, owner: CallOwner, name: str, number: str) -> None:
-    """Give the operations of a member's name to the agent's number.
+    """Assign the operations stored under a member's name to the agent's number.
 
-    One that the agent has under the number, too, counts once.
+    Duplicates of operations that are already stored under the number are dropped.
     """
     app, account_id = owner.app, owner.account.account_id
     stored = agent_operations.list_of_agents(connection, app, account_id, (name, number))
@@ -90,7 +90,7 @@ def rename_agent(connection: Connection, owner: CallOwner, name: str, number: st
 
 
 def _get_queue_order(event: AgentEvent) -> tuple[bool, str]:
-    """Return a key of the line that tells the queue of an operation in several queues, whatever line is read first."""
+    """Return a sort key that determines an operation's queue, independent of the order in which lines are read."""
     return not event.queue, event.queue
 
 
@@ -99,7 +99,7 @@ def _find_affected_operations(
 ) -> list[OperationSpan]:
     """Return the stored operations whose end a new state may change.
 
-    These are the open ones. Of agents who did something since, they are all that were open then or began later.
+    These are all open ones and, for agents with later activity, those that were open at that time or began later.
     """
     firsts: dict[str, datetime] = {}
     for row in rows:
@@ -115,9 +115,9 @@ def _find_affected_operations(
 
 
 def _compute_ends(before: Sequence[OperationSpan], rows: Sequence[AgentOperation]) -> dict[str, datetime]:
-    """Return, by id, the ends of operations that were open or ended later: the begin of the agent's next state.
+    """Map ids of operations to their new ends: the start of the agent's next state.
 
-    An operation without duration, such as an unanswered call, is no state that ends another.
+    An operation without duration, such as an unanswered call, does not end another one.
     """
     chains: dict[str, list[OperationSpan]] = defaultdict(list)
     for span in [*before, *(OperationSpan(row.id, row.agent_id, row.begin, None) for row in rows if row.end is None)]:

@@ -25,9 +25,9 @@ def build_rows(
     saved: RowsByKey,
     facts: Mapping[str, str],
 ) -> list[Cdr]:
-    """Return rows without numbers. A leg whose row is `saved` stays in its VDN.
+    """Return rows without numbers. A leg that has a `saved` row stays in its VDN.
 
-    `facts` are those of new and of completed legs, by source_key.
+    `facts` maps the source_key of new and completed legs to their facts.
     """
     devices = _collect_devices(leg for leg, _ in timed_legs)
     numbers = device_numbers.assign_numbers(connection, owner.app, owner.account.account_id, devices)

@@ -1,4 +1,4 @@
-"""Histories of channels from a channel event log (CEL): find those of legs, merge new events into known ones, store holds."""
+"""Channel histories from a channel event log (CEL): find those of legs, merge new events, store holds."""
 
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
@@ -11,8 +11,8 @@ from ccfs.ingest.calls.agent_choice import TimedLeg
 from ccfs.ingest.context import CallOwner
 from ccfs.model.calls.agent_operation import AgentOperation, AgentOperationType
 from ccfs.model.calls.call_id import to_call_id
-from ccfs.switches.asterisk.calls import AsteriskLeg
-from ccfs.switches.asterisk.channel_history import (
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskLeg
+from ccfs.switches.asterisk.legs.channel_history import (
     ChannelHistory,
     ChannelIndex,
     combine_histories,
@@ -24,7 +24,7 @@ from ccfs.switches.records import Leg
 
 
 def find_histories(connection: Connection, owner: CallOwner, legs: Iterable[Leg]) -> list[ChannelHistory]:
-    """Return the known histories of the channels of these legs' calls."""
+    """Return the stored histories of the channels in these legs' calls."""
     legs, app, account_id = list(legs), owner.app, owner.account.account_id
     leg_ids = {leg.switch_leg_id for leg in legs if leg.switch_leg_id}
     # A channel that began another call has that one's id until it joins this call.
@@ -37,7 +37,7 @@ def find_histories(connection: Connection, owner: CallOwner, legs: Iterable[Leg]
 def merge_histories(
     connection: Connection, owner: CallOwner, histories: Sequence[ChannelHistory]
 ) -> list[ChannelHistory]:
-    """Merge these histories into the known ones. Return those that changed."""
+    """Merge these histories into the stored ones. Return those that changed."""
     app, account_id = owner.app, owner.account.account_id
     ids = {history.switch_leg_id for history in histories}
     rows = channel_events.find_by_leg_ids(connection, app, account_id, ids)
@@ -54,7 +54,7 @@ def merge_histories(
 def save_holds(
     connection: Connection, owner: CallOwner, timed_legs: Sequence[TimedLeg], histories: Sequence[ChannelHistory]
 ) -> int:
-    """Store when agents put the other side on hold. Return how many operations are new."""
+    """Store when agents put the other party on hold. Return the number of new operations."""
     channels = ChannelIndex(histories)
     rows = {}
     for leg, times in timed_legs:

@@ -1,6 +1,6 @@
-"""Tell the legs that are new from lines that are known, from the same source or from another one.
+"""Separate new legs from lines that are already stored, from the same source or another one.
 
-Equal lines have one key. Lines that two sources write differently are recognised by what both say of them.
+Equal lines have the same key. Lines that two sources write differently are recognised by the fields that both contain.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ from ccfs.model.calls.cdr import Cdr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SortedLegs(Generic[L]):
-    """The legs of a batch, by what is known of them."""
+    """The legs of a batch, sorted by whether they are already stored."""
 
     fresh: list[L]  # new lines
     completed: Mapping[str, L]  # by key: known legs as the lines complete them
@@ -30,7 +30,7 @@ class SortedLegs(Generic[L]):
 def sort_legs(
     connection: Connection, owner: CallOwner, legs: Sequence[L], saved: Mapping[str, Cdr], merger: LegMerger[L]
 ) -> SortedLegs[L]:
-    """Sort legs; `saved` are the rows of their calls by key."""
+    """Sort legs; `saved` maps keys to the stored rows of their calls."""
     unique = {leg.source_key: leg for leg in legs}
     new = [leg for key, leg in unique.items() if key not in saved]
     found = _find_rows_without_ids(connection, owner, new) if new else {}
@@ -49,7 +49,7 @@ def sort_legs(
 
 
 def _list_named(legs: Iterable[L], pairs: Mapping[str, L], completed: Mapping[str, L]) -> list[L]:
-    """Return the legs that name a recording of a known leg which named none, as legs of that one."""
+    """Return the legs that name a recording of a stored leg that named none, with the stored leg's id."""
     named = []
     for leg in legs:
         if leg.recordings and leg.source_key in pairs and (known := completed.get(pairs[leg.source_key].source_key)):
@@ -58,14 +58,14 @@ def _list_named(legs: Iterable[L], pairs: Mapping[str, L], completed: Mapping[st
 
 
 def _find_rows_of_calls(connection: Connection, owner: CallOwner, rows: Sequence[Cdr]) -> dict[str, Cdr]:
-    """Return all rows of the calls that these rows are of: the rows of a call are rebuilt together."""
+    """Return all rows of the calls to which these rows belong, because the rows of a call are rebuilt together."""
     calls = cdrs.find_by_call_ids(connection, owner.app, {row.call_id for row in rows}, [row.begin for row in rows])
     account_id = owner.account.account_id
     return {row.source_key: row for call in calls.values() for row in call if row.account_id == account_id}
 
 
 def _find_rows_without_ids(connection: Connection, owner: CallOwner, legs: Sequence[L]) -> dict[str, Cdr]:
-    """Return rows that begin with a leg, where the leg or the row has no id of its channel."""
+    """Return rows that begin at the same time as a leg, if the leg or the row lacks a channel id."""
     app, account_id = owner.app, owner.account.account_id
     begins: dict[bool, set[datetime]] = {True: set(), False: set()}
     for leg in legs:

@@ -1,7 +1,7 @@
-"""Calls with very many lines, which only damaged files have: no more lines of them are stored.
+"""Limit the number of lines of a call. Only damaged files exceed the limit.
 
-All rows of a call are rebuilt with each of its lines. Where one id is in all lines of a file, that would take a time that
-grows with the square of the file.
+Each new line of a call rebuilds all of its rows. If all lines of a file had the same id, the time would grow with the
+square of the file's size.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant.calls import cdrs
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.calls.leg_source import L, LegMerger
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files.tail_reader import NumberedLine
@@ -28,7 +28,7 @@ def leave_out_large_calls(
     lines: Sequence[tuple[NumberedLine, L]],
     merger: LegMerger[L],
 ) -> list[L]:
-    """Return the legs of lines, without those of calls that have too many rows. Reject each such call once for a file."""
+    """Return the legs, without those of calls that have too many rows. Reject each such call once per file."""
     if not lines:
         return []
     related = {leg_id for _, leg in lines for leg_id in merger.related_ids(leg)}
@@ -42,7 +42,7 @@ def leave_out_large_calls(
     for line, leg in lines:
         names = (leg.switch_call_id, *merger.related_ids(leg))
         found = (large_by_leg.get(name) or to_call_id(name) for name in names)
-        if call_id := next((one for one in found if one in large), ""):
+        if call_id := next((candidate for candidate in found if candidate in large), ""):
             left_out[line.file, call_id] = None
         else:
             kept.append(leg)

@@ -1,7 +1,6 @@
-"""The facts of a switch's line, stored with the row built from it, so that the row can be rebuilt when more is known.
+"""The facts of a switch's line, stored in the row built from it, so that the row can be rebuilt when more is known.
 
-They are the end of a row's `leg_order`, after what sorts the rows of a call. A queue visit, or the other channels of the
-call, may overrule them.
+They follow the sort key in a row's `leg_order`. A queue visit or another channel of the call may override them.
 """
 
 import json
@@ -11,11 +10,11 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from ccfs.model.calls.cdr import Cdr
-from ccfs.switches.asterisk import same_line
-from ccfs.switches.asterisk.calls import AsteriskLeg
-from ccfs.switches.asterisk.channel_history import ChannelHistory, correct_legs
-from ccfs.switches.asterisk.join_legs import join_call_legs as asterisk_join_legs
-from ccfs.switches.asterisk.links import list_links
+from ccfs.switches.asterisk.legs import same_line
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskLeg
+from ccfs.switches.asterisk.legs.channel_history import ChannelHistory, correct_legs
+from ccfs.switches.asterisk.legs.join_legs import join_call_legs as asterisk_join_legs
+from ccfs.switches.asterisk.legs.links import list_links
 from ccfs.switches.freeswitch import ChannelLeg, join_call_talks
 from ccfs.switches.freeswitch.callflow import Talk
 from ccfs.switches.records import Leg
@@ -43,7 +42,7 @@ _ROW_FIELDS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegMerger(Generic[L]):
-    """Rules that join the legs of a switch to calls."""
+    """A switch's rules for joining legs to calls."""
 
     leg_class: type[L]
     stored_fields: tuple[str, ...] = _VISIT_FIELDS  # fields that the row itself does not hold for good
@@ -68,7 +67,7 @@ def _to_pairs(values: Any) -> tuple[tuple[Any, ...], ...]:
 
 
 def _get_own_id(leg: AsteriskLeg) -> Iterable[str]:
-    """Return the channel's id: a source without linkedid gives its line to a call of this id."""
+    """Return the channel's own id, which serves as the call id of lines without linkedid."""
     return (leg.switch_leg_id,) if leg.switch_leg_id not in ("", leg.switch_call_id) else ()
 
 
@@ -92,33 +91,33 @@ FREESWITCH_MERGER = LegMerger(
 
 
 def serialize_leg(leg: L, merger: LegMerger[L]) -> str:
-    """Return the facts of the leg's line as JSON, which has no tab."""
+    """Serialize the facts of the leg's line as JSON without tabs."""
     return json.dumps([_to_json_value(getattr(leg, name)) for name in merger.stored_fields])
 
 
 def get_stored_facts(row: Cdr) -> str:
-    """Return what `serialize_leg` returned for the row's line."""
+    """Return the facts that `serialize_leg` wrote for the row's line."""
     return row.leg_order.rpartition("\t")[2]
 
 
 def format_leg_order(leg: Leg, facts: str) -> str:
-    """Return a text that sorts the leg among those of its call and ends with the facts of its line."""
+    """Return a text that sorts the leg within its call and ends with the facts of its line."""
     return "\t".join([*(part if isinstance(part, str) else f"{part:020.3f}" for part in leg.order), facts])
 
 
 def describe_part(switch_leg_id: str) -> str:
-    """Return what a row has in place of facts, if the line of this leg reports it."""
+    """Return what a row stores in place of facts if this leg's line reports it."""
     return f"{_PART_OF}{switch_leg_id}"
 
 
 def find_whole(row: Cdr) -> str:
-    """Return the switch_leg_id of the leg whose line reports a row's leg too; else ""."""
+    """Return the switch_leg_id of the leg whose line also reports this row's leg; "" if there is none."""
     facts = get_stored_facts(row)
     return facts.removeprefix(_PART_OF) if facts.startswith(_PART_OF) else ""
 
 
 def restore_leg(row: Cdr, merger: LegMerger[L]) -> L | None:
-    """Return the leg of a row as its line had it, or None if its line's facts are not stored."""
+    """Rebuild the leg from the stored facts of its line. Return None if they are not stored."""
     facts = get_stored_facts(row)
     if not facts or facts.startswith(_PART_OF):
         return None

@@ -1,4 +1,4 @@
-"""Rows of calls whose ids differ and that links show to be one: shared channels, and conferences."""
+"""Rows of calls with different ids that shared channels or conferences show to be the same call."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -27,9 +27,9 @@ def save_links(connection: Connection, owner: CallOwner, legs: Iterable[L], merg
 def restore_linked_legs(
     connection: Connection, owner: CallOwner, saved: Mapping[str, Cdr], fresh: Sequence[L], merger: LegMerger[L]
 ) -> tuple[dict[str, Cdr], list[L]]:
-    """Return the saved rows, by source_key, with those of all calls that are linked to them or to the fresh legs.
+    """Return the saved rows by source_key, extended by the calls linked to them or to the fresh legs.
 
-    Return also the legs of these rows, as their lines had them. Links to a call that has too many rows are not followed.
+    Also return the legs of these rows as their lines reported them. Links to calls with too many rows are not followed.
     """
     rows, legs = dict(saved), _restore_legs(saved.values(), merger)
     due, links = [*fresh, *legs], {leg.switch_call_id for leg in fresh}
@@ -65,7 +65,7 @@ def _restore_legs(rows: Iterable[Cdr], merger: LegMerger[L]) -> list[L]:
 def find_rows(
     connection: Connection, owner: CallOwner, call_ids: Iterable[str], near: Sequence[datetime]
 ) -> dict[str, Cdr]:
-    """Return the account's rows of these calls, by source_key, near these times.
+    """Return the account's rows of these calls near these times, by source_key.
 
     Rows that were not built from a switch's line are left out.
     """

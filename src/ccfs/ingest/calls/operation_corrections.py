@@ -1,4 +1,4 @@
-"""Correct agent operations of a queue log by the CDRs of their calls: the agent's number, the call, and where talk ended."""
+"""Correct agent operations from a queue log by the CDRs of their calls: the agent's number, the call, the end of talk."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -45,10 +45,10 @@ def correct_operations(
 def find_member_numbers(
     timed_legs: Sequence[TimedLeg], visits: VisitsByLeg, attempts: Sequence[tuple[OperationSpan, str]] = ()
 ) -> dict[str, str]:
-    """Return the numbers of members whom the queue log names by a text.
+    """Return the numbers of members whom the queue log lists by name.
 
-    The CDR has one phone of a number that the queue rang and that was answered at the second of the connection, by the
-    member or by another agent, who picked the call up or to whom the phone was forwarded.
+    The number is known if the queue rang exactly one phone that was answered in the second of the connection. The
+    member may have answered it, or another agent who picked the call up or to whom the phone was forwarded.
     """
     numbers: dict[str, str] = {}
     answered: dict[tuple[str, str], list[TimedLeg]] = defaultdict(list)
@@ -71,7 +71,8 @@ def find_member_numbers(
 def _find_rung_agent(leg: Leg, timed_legs: Sequence[TimedLeg], attempts: Sequence[tuple[OperationSpan, str]]) -> str:
     """Return the agent whose phone the queue rang on a leg.
 
-    A phone that forwards a call is followed by a Local channel at once, and the queue log reports no attempt for it.
+    A phone that forwards a call is immediately followed by a Local channel, and the queue log reports no attempt for
+    it.
     """
     if leg.queue_leg_id:
         for other, times in timed_legs:
@@ -90,9 +91,9 @@ def find_unanswered_numbers(
     attempts: Sequence[tuple[OperationSpan, str]],
     known: Mapping[str, str],
 ) -> dict[str, str]:
-    """Return the numbers of members who did not answer: one leg of a queue rang in vain until the attempt ended.
+    """Return the numbers of members who did not answer: a queue's leg rang unanswered until the attempt ended.
 
-    Where several rang at once, `known`, numbers by names, leaves one name and one number.
+    If several phones rang at once, `known` (numbers by name) must leave exactly one name and one number.
     """
     numbers: dict[str, str] = {}
     ended = _EventsByCall([(call_id, attempt.begin, attempt.agent_id) for attempt, call_id in attempts])
@@ -111,7 +112,7 @@ def find_unanswered_numbers(
 
 
 def _list_stopped_phones(timed_legs: Sequence[TimedLeg], visits: VisitsByLeg) -> Iterator[tuple[str, datetime, str]]:
-    """Yield the call, end and number of each leg of a queue that rang in vain; also by the call of the channel that waited."""
+    """Yield call, end and number of each unanswered queue leg, also under the call of the waiting channel."""
     for leg, times in timed_legs:
         key = get_visit_key(leg)
         if leg.agent and key in visits and times.call_begin is None and times.ack_end:
@@ -120,7 +121,7 @@ def _list_stopped_phones(timed_legs: Sequence[TimedLeg], visits: VisitsByLeg) ->
 
 
 class _EventsByCall:
-    """Events of agents, found by call and second: a call may have thousands."""
+    """Agent events indexed by call and second, because a call may have thousands."""
 
     def __init__(self, events: Iterable[tuple[str, datetime, str]]) -> None:
         self._by_second: dict[tuple[str, int], list[tuple[datetime, str]]] = defaultdict(list)
@@ -128,7 +129,7 @@ class _EventsByCall:
             self._by_second[call_id, int(instant.timestamp())].append((instant, agent))
 
     def find_near(self, call_id: str, instant: datetime) -> set[str]:
-        """Return the agents of the events of a call at this time."""
+        """Return the agents of a call's events at this time."""
         second = int(instant.timestamp())
         near = (event for at in (second - 1, second, second + 1) for event in self._by_second.get((call_id, at), ()))
         return {agent for at, agent in near if abs(at - instant) <= _CLOCK_TOLERANCE}

@@ -1,4 +1,4 @@
-"""Queue visits: find those of legs, merge new halves into known ones."""
+"""Queue visits: find those of legs, and merge their halves."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ VisitsByLeg = Mapping[tuple[str, str], QueueVisit]  # by leg and queue
 
 
 def find_visits(connection: Connection, owner: CallOwner, leg_ids: Iterable[str]) -> VisitsByLeg:
-    """Return the known visits of these legs, with agents' numbers where they are known."""
+    """Return the stored visits of these legs, with agents' numbers where known."""
     names = member_names.list_numbers(connection, owner.app, owner.account.account_id)
     rows = queue_visits.find_by_leg_ids(connection, owner.app, owner.account.account_id, set(leg_ids))
     visits = [QueueVisit(**{name: getattr(row, name) for name in QueueVisit.__slots__}) for row in rows]
@@ -26,7 +26,7 @@ def find_visits(connection: Connection, owner: CallOwner, leg_ids: Iterable[str]
 
 
 def merge_visits(connection: Connection, owner: CallOwner, visits: Sequence[QueueVisit]) -> VisitsByLeg:
-    """Merge these visits into the known ones. Return those that changed."""
+    """Merge these visits into the stored ones. Return those that changed."""
     known = find_visits(connection, owner, (visit.switch_leg_id for visit in visits))
     merged: dict[tuple[str, str], QueueVisit] = {}
     for visit in visits:

@@ -11,8 +11,9 @@ from types import MappingProxyType
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import expected_recordings, recording_sources, recordings
+from ccfs.db.tenant import recordings
 from ccfs.db.tenant.calls import call_statistics, cdrs
+from ccfs.db.tenant.ingest import expected_recordings, recording_sources
 from ccfs.ingest.calls import leg_source
 from ccfs.ingest.calls.agent_choice import get_visit_key, merge_visits_into_legs
 from ccfs.ingest.calls.cdr_rows import RowsByKey, build_rows, number_legs
@@ -27,14 +28,14 @@ from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.recordings.expected import expect_named_later, expect_recordings
 from ccfs.model.calls.call_id import to_call_id
 from ccfs.model.calls.cdr import Cdr
-from ccfs.switches.asterisk.channel_history import ChannelHistory
+from ccfs.switches.asterisk.legs.channel_history import ChannelHistory
 from ccfs.switches.records import Leg
 
 
 def save_legs(
     connection: Connection, run: IngestRun, owner: CallOwner, legs: Sequence[L], merger: LegMerger[L]
 ) -> None:
-    """Store the legs that are new, complete the known ones by what another source says of them, and rebuild their calls."""
+    """Store new legs, complete stored ones with what another source reports, and rebuild their calls."""
     saved = _find_related_rows(connection, owner, legs, merger)
     sorted_legs = sort_legs(connection, owner, legs, saved, merger)
     fresh = sorted_legs.fresh
@@ -74,7 +75,7 @@ def rebuild_for_histories(
 def _find_related_rows(
     connection: Connection, owner: CallOwner, legs: Sequence[L], merger: LegMerger[L]
 ) -> dict[str, Cdr]:
-    """Return the account's rows, by source_key, of these legs' calls, and of calls that their rows are related to in turn."""
+    """Return the account's rows of these legs' calls and of calls related to them, directly or indirectly, by source_key."""
     related = {leg_id for leg in legs for leg_id in merger.related_ids(leg)}
     call_ids = related | {leg.switch_call_id for leg in legs}
     instants = [leg.begin for leg in legs]
@@ -89,7 +90,7 @@ def _find_related_rows(
 
 
 def _get_row_relations(row: Cdr, merger: LegMerger[L]) -> set[str]:
-    """Return the ids of legs that may be of a call with the row's leg."""
+    """Return the ids of legs that may belong to the same call as the row's leg."""
     if whole := leg_source.find_whole(row):
         return {whole}
     leg = leg_source.restore_leg(row, merger)
@@ -99,7 +100,7 @@ def _get_row_relations(row: Cdr, merger: LegMerger[L]) -> set[str]:
 def _find_saved_rows(
     connection: Connection, owner: CallOwner, switch_call_ids: set[str], leg_ids: set[str], near: Sequence[datetime]
 ) -> dict[str, Cdr]:
-    """Return the account's rows, by source_key, of these calls and of the calls of these legs, near these times.
+    """Return the account's rows of these calls and of these legs' calls near these times, by source_key.
 
     Rows that were not built from a switch's line are left out.
     """
@@ -156,7 +157,7 @@ def _rebuild(
 
 
 def _delete_parts(connection: Connection, owner: CallOwner, legs: Sequence[Leg], saved: RowsByKey) -> RowsByKey:
-    """Delete the rows of parts of a line that the line does not report any more, as another line does. Return the others."""
+    """Delete rows of parts that a line no longer reports, because another line does. Return the others."""
     keys = {leg.source_key for leg in legs}
     leg_ids = {leg.switch_leg_id for leg in legs}
     stale = {key: row for key, row in saved.items() if key not in keys and leg_source.find_whole(row) in leg_ids}
@@ -165,7 +166,7 @@ def _delete_parts(connection: Connection, owner: CallOwner, legs: Sequence[Leg],
 
 
 def _reassign_calls(connection: Connection, owner: CallOwner, row_by_old_call: Mapping[str, Cdr]) -> None:
-    """Reassign the recordings of calls that have become part of another call."""
+    """Reassign recordings whose call has become part of another call."""
     app, account_id = owner.app, owner.account.account_id
     for old, row in row_by_old_call.items():
         if old != row.call_id:

@@ -1,7 +1,7 @@
-"""Queue visits that no CDR line reports: the dial plan went on after the queue, and the line names what came last.
+"""Queue visits that no CDR reports, because the dial plan continued after the queue.
 
-A line of Asterisk holds one application. A caller who left the queue unanswered and got to a mailbox, an announcement or another
-queue on the same line has been in the queue only by the queue log.
+A line of Asterisk holds only the last application. If a caller left the queue unanswered and reached a mailbox, an
+announcement or another queue on the same line, only the queue log shows the visit.
 """
 
 from collections import defaultdict
@@ -17,9 +17,9 @@ _VisitsByLeg = Mapping[tuple[str, str], QueueVisit]  # by leg and queue
 
 
 def claim_visits(legs: Sequence[Leg], visits: _VisitsByLeg) -> list[Leg]:
-    """Return the legs; those in whose time an unclaimed visit of their channel begins get its queue.
+    """Return the legs, each with the queue of an unclaimed visit of its channel that begins during the leg.
 
-    A leg that has a queue itself, and an earlier visit, has come from that visit's queue.
+    If a leg already has a queue, an earlier visit becomes the queue from which the caller came.
     """
     claimed = {(leg.queue_leg_id or leg.switch_leg_id, leg.queue) for leg in legs if leg.queue}
     unclaimed: dict[str, list[QueueVisit]] = defaultdict(list)

@@ -7,16 +7,16 @@ from functools import partial
 from typing import BinaryIO, TypeAlias
 from zoneinfo import ZoneInfo
 
-from ccfs.db.tenant import ingest_state
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest import ingest_state
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.ccfs.rows import save_rows, sort_rows
 from ccfs.ingest.ccfs.source import CcfsSource
 from ccfs.ingest.ccfs.tree import CcfsTree, find_files_of_recording, store_indexed_audio
 from ccfs.ingest.ccfs.voice_files import ingest_voice_files
 from ccfs.ingest.context import IngestRun
 from ccfs.ingest.files import scan
-from ccfs.ingest.files.damage import DamagedFile, LineCount, UnreadRest, catch_damage
-from ccfs.ingest.files.limited_reader import UnpackedBytes, open_limited
+from ccfs.ingest.files.contents.damage import DamagedFile, LineCount, UnreadRest, catch_damage
+from ccfs.ingest.files.contents.limited_reader import UnpackedBytes, open_limited
 from ccfs.ingest.files.scan import ScannedFile
 from ccfs.ingest.recordings.expected import report_missing_recordings
 from ccfs.ingest.recordings.restore import restore_lost_recordings
@@ -119,7 +119,7 @@ def _ingest_member(
 
 
 def _ingest_index(run: IngestRun, source: CcfsSource, file: SupportsReadline, name: str, tree: CcfsTree | None) -> bool:
-    """Ingest an index file. Return whether it is complete: every recording that it names has arrived."""
+    """Ingest an index file. Return whether it is complete: all recordings that it names have arrived."""
 
     def find_zone(account_id: str) -> ZoneInfo | None:
         account = source.accounts.get(account_id)
@@ -148,12 +148,12 @@ def _ingest_index(run: IngestRun, source: CcfsSource, file: SupportsReadline, na
 
 
 def _is_unreadable(row: IndexRow | UnreadableLine) -> bool:
-    """Return whether a row is damaged: one of an account that the app does not have is not."""
+    """Return whether a row is damaged. Rows of unknown accounts are not."""
     return isinstance(row, UnreadableLine) and not isinstance(row, ccfs.UnknownAccount)
 
 
 def _iter_batches(rows: Iterator[_NumberedRow]) -> Iterator[list[_NumberedRow]]:
-    """Yield the rows in lists. If the file ends in damage, yield the rows before it first."""
+    """Yield the rows in lists. If the file ends in damage, yield the rows before the damage first."""
     batch: list[_NumberedRow] = []
     try:
         with catch_damage():

@@ -1,4 +1,4 @@
-"""Rows of index files: check whose they are, and save those that are new."""
+"""Rows of index files: check that they belong to the app, and save new ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant.calls import agent_operations, call_statistics, cdrs
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.ccfs.source import CcfsSource
 from ccfs.ingest.ccfs.tree import IndexedAudio, save_indexed_recording
 from ccfs.ingest.context import IngestRun
@@ -29,7 +29,7 @@ class SortedRows:
 
 
 def sort_rows(source: CcfsSource, name: str, batch: Sequence[tuple[int, IndexRow | UnreadableLine]]) -> SortedRows:
-    """Sort the rows of the file `name`. Reject those that cannot be read or are not the app's."""
+    """Sort the rows of the file `name`. Reject rows that are unreadable or belong to another app."""
     rows = SortedRows()
     for line, parsed in batch:
         reason = str(parsed) if isinstance(parsed, UnreadableLine) else _find_ownership_error(source, parsed)
@@ -51,7 +51,7 @@ def sort_rows(source: CcfsSource, name: str, batch: Sequence[tuple[int, IndexRow
 def save_rows(
     connection: Connection, run: IngestRun, app: App, name: str, rows: SortedRows, audio: Sequence[IndexedAudio]
 ) -> None:
-    """Save the rows of the file `name` that are new; `audio` is that of `rows.recordings`, in order."""
+    """Save new rows of the file `name`; `audio` contains the audio of `rows.recordings`, in order."""
     _save_cdrs(connection, run, app, rows.cdrs)
     _save_operations(connection, run, app, rows.operations)
     run.result.skill_changes += agent_operations.add_skill_changes(connection, app, rows.skill_changes)
@@ -63,9 +63,9 @@ def save_rows(
 
 
 def _find_ownership_error(source: CcfsSource, parsed: IndexRow) -> str:
-    """Return why the row is not the app's, or "" if it is.
+    """Return why the row does not belong to the app, or "" if it does.
 
-    The developer may be another app: an export of one server is ingested into another.
+    The developer may be another app, because an export of one server can be ingested into another.
     """
     row = parsed.row
     vdn_id = str(row.vdn) if isinstance(row, AgentSkillChange) else row.vdn_id

@@ -1,4 +1,4 @@
-"""The tree of files that CC-FS stores, and the recordings in it that an index names."""
+"""CC-FS's tree of files, and the recordings in it that an index names."""
 
 import os
 from collections.abc import Sequence
@@ -8,8 +8,9 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import expected_recordings, recordings
-from ccfs.db.tenant.expected_recordings import ExpectedRecording
+from ccfs.db.tenant import recordings
+from ccfs.db.tenant.ingest import expected_recordings
+from ccfs.db.tenant.ingest.expected_recordings import ExpectedRecording
 from ccfs.ingest.context import IngestRun
 from ccfs.ingest.files.scan import to_db_name
 from ccfs.ingest.recordings import store_audio
@@ -45,7 +46,7 @@ class CcfsTree:
         return cls(Path(os.path.realpath(root)))
 
     def find_file(self, row: NamedRecording) -> Path | None:
-        """Return the file of an index row, if it is in the tree. Raise UnknownAudio for a link that leads out of it."""
+        """Return the file of an index row, if it is in the tree. Raise UnknownAudio for a link that points outside."""
         for candidate in list_candidate_paths(row):
             path = self.root / candidate
             if os.path.lexists(path) and not path.is_dir():
@@ -57,7 +58,7 @@ class CcfsTree:
 
 
 def find_files_of_recording(tree: CcfsTree, recording: Recording) -> list[tuple[Path, str]]:
-    """Return the file that a recording may be restored from, with its index name, which is a part of its key."""
+    """Return the file from which a recording can be restored, with its index name, which is part of its key."""
     try:
         path = tree.find_file(recording)
     except UnknownAudio:
@@ -112,7 +113,7 @@ def _find_and_store(run: IngestRun, app: App, indexed: IndexedAudio, tree: CcfsT
 
 
 def save_indexed_recording(connection: Connection, run: IngestRun, app: App, indexed: IndexedAudio) -> str:
-    """Save the recording of an index row, or expect it if its file has not arrived. Return why not, or ""."""
+    """Save the recording of an index row, or expect it if its file has not arrived. Return why it is rejected, or ""."""
     row, file_name = indexed.row, indexed.file_name
     if recordings.has_file_name(connection, app, file_name):
         run.result.duplicates += 1
@@ -146,7 +147,7 @@ def save_indexed_recording(connection: Connection, run: IngestRun, app: App, ind
 
 
 def _build_index_name(app: App, row: IndexedRecording) -> str:
-    """Build the index name of a row of an older file, which has none, from its original name."""
+    """Generate the index name of a row of an older file, which has none, from its original name."""
     date, agent, last = ["", "", "", *row.original_file_name.split("/")][-3:]
     stem = last.rpartition(".")[0] or last
     return f"/0/{row.cc_id}/record/{app.ak}/{row.account_id}/{date}/{agent}/{stem}.wav"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from ccfs.db.tenant import voice_files
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.ccfs.tree import CcfsTree
 from ccfs.ingest.context import IngestRun
 from ccfs.ingest.files import scan
@@ -78,7 +78,7 @@ def _ingest_voice_file(run: IngestRun, app: App, file: ScannedFile, name: str, v
 
 
 def _reject(run: IngestRun, app: App, file: ScannedFile, reason: str, *, is_final: bool) -> None:
-    """Reject a file. Unless this is final, every run retries it."""
+    """Reject a file. Unless the rejection is final, every run retries the file."""
     with run.database.write_transaction() as connection:
         run.reject(connection, app, [IngestRejection(file=scan.to_db_path(file.path), line=0, reason=reason)])
         if is_final:

@@ -1,1 +1,1 @@
-"""Dry run of ingest over files and folders: find what they hold, ingest it into a scratch database, describe the result."""
+"""Dry run of ingest over files and folders: recognise them, ingest them into a scratch database, describe the result."""

@@ -7,21 +7,21 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_overview
-from ccfs.db.tenant.ingest_overview import CallTotals
-from ccfs.ingest.check.advice import advise, advise_on_switch
-from ccfs.ingest.check.asterisk_run import run_asterisk
-from ccfs.ingest.check.ccfs_run import run_ccfs
-from ccfs.ingest.check.file_kinds import FileKind
-from ccfs.ingest.check.freeswitch_run import run_freeswitch
-from ccfs.ingest.check.readings import describe_files
-from ccfs.ingest.check.refusals import find_absent, group_rejections
-from ccfs.ingest.check.report import CheckReport, OwnerPlan, RecordingsFound, SwitchReport, UnreadableFile
-from ccfs.ingest.check.samples import MAX_SAMPLES, choose_samples
-from ccfs.ingest.check.scratch_site import open_scratch_site
-from ccfs.ingest.check.survey import Survey, survey_paths
-from ccfs.ingest.check.switch_kind import SwitchKind
-from ccfs.ingest.check.switch_run import CheckOptions, SwitchRun
+from ccfs.db.tenant.ingest import ingest_overview
+from ccfs.db.tenant.ingest.ingest_overview import CallTotals
+from ccfs.ingest.check.recognition.file_kinds import FileKind
+from ccfs.ingest.check.recognition.survey import Survey, survey_paths
+from ccfs.ingest.check.recognition.switch_kind import SwitchKind
+from ccfs.ingest.check.report.advice import advise, advise_on_switch
+from ccfs.ingest.check.report.readings import describe_files
+from ccfs.ingest.check.report.rejections import find_absent, group_rejections
+from ccfs.ingest.check.report.samples import MAX_SAMPLES, choose_samples
+from ccfs.ingest.check.report.types import CheckReport, OwnerPlan, RecordingsFound, SwitchReport, UnreadableFile
+from ccfs.ingest.check.runs.asterisk import run_asterisk
+from ccfs.ingest.check.runs.ccfs import run_ccfs
+from ccfs.ingest.check.runs.freeswitch import run_freeswitch
+from ccfs.ingest.check.runs.scratch_site import open_scratch_site
+from ccfs.ingest.check.runs.switch_run import CheckOptions, SwitchRun
 from ccfs.ingest.context import CallOwner
 from ccfs.model.calls.call import Direction
 from ccfs.model.identity.tenancy import App
@@ -32,7 +32,7 @@ _MAX_NAMES = 20  # queues, and agents, that are listed
 
 
 def check_paths(paths: Sequence[Path], options: CheckOptions) -> CheckReport:
-    """Check files and folders. Nothing outlasts the call. Raise FileNotFoundError for a path that does not exist."""
+    """Check files and folders. The call leaves nothing behind. Raise FileNotFoundError for a path that does not exist."""
     survey = survey_paths(paths, options.read, options.report_progress)
     with open_scratch_site() as site:
         all_runs = [run(site.create_site(name), survey, options) for name, run in _RUNS.items()]
@@ -79,7 +79,7 @@ def _describe_switch(
     connection: Connection, done: SwitchRun, apps: Sequence[App], survey: Survey, options: CheckOptions
 ) -> SwitchReport:
     owners = list({(owner.app.id, owner.account.account_id): owner for owner in done.owners}.values())
-    refusals, unmatched = group_rejections(connection, done, apps, survey)
+    rejections, unmatched = group_rejections(connection, done, apps, survey)
     log, cel, share = done.queue_log, done.cel, max(1, MAX_SAMPLES // max(1, len(owners)))
     report = SwitchReport(
         kind=done.kind,
@@ -88,10 +88,14 @@ def _describe_switch(
             [ingest_overview.count_calls(connection, *_get_key(owner)) for owner in owners], owners[0].account.zoneinfo
         ),
         agent_operations=done.run.result.agent_operations,
-        queues=[one for own in owners for one in ingest_overview.list_queues(connection, *_get_key(own), _MAX_NAMES)],
-        agents=[one for own in owners for one in ingest_overview.list_agents(connection, *_get_key(own), _MAX_NAMES)],
-        samples=[one for own in owners for one in choose_samples(connection, own, share)][:MAX_SAMPLES],
-        refusals=refusals,
+        queues=[
+            queue for own in owners for queue in ingest_overview.list_queues(connection, *_get_key(own), _MAX_NAMES)
+        ],
+        agents=[
+            agent for own in owners for agent in ingest_overview.list_agents(connection, *_get_key(own), _MAX_NAMES)
+        ],
+        samples=[call for own in owners for call in choose_samples(connection, own, share)][:MAX_SAMPLES],
+        rejections=rejections,
         unmatched=unmatched,
         absent=find_absent(connection, owners),
         owners=[
@@ -116,7 +120,7 @@ def _describe_switch(
 
 
 def _propose_zone(zone: str, options: CheckOptions) -> str:
-    """Return the zone for the account: that of the CDRs; of CDRs in UTC, the zone of this machine."""
+    """Return the zone to use for the account: the CDRs' zone or, if they are in UTC, this machine's."""
     return options.local_zone if zone.rpartition("/")[2] == "UTC" else zone
 
 
@@ -127,14 +131,14 @@ def _get_key(owner: CallOwner) -> tuple[App, str]:
 def _sum_totals(totals: Iterable[CallTotals], zone: ZoneInfo) -> CallTotals:
     """Return the totals of several accounts, with times in a zone."""
     parts = list(totals)
-    firsts, lasts = [one.first for one in parts if one.first], [one.last for one in parts if one.last]
+    firsts, lasts = [part.first for part in parts if part.first], [part.last for part in parts if part.last]
     return CallTotals(
-        calls=sum(one.calls for one in parts),
-        rows=sum(one.rows for one in parts),
-        answered=sum(one.answered for one in parts),
-        recorded=sum(one.recorded for one in parts),
-        answered_without_recording=sum(one.answered_without_recording for one in parts),
-        by_direction={direction: sum(one.by_direction[direction] for one in parts) for direction in Direction},
+        calls=sum(part.calls for part in parts),
+        rows=sum(part.rows for part in parts),
+        answered=sum(part.answered for part in parts),
+        recorded=sum(part.recorded for part in parts),
+        answered_without_recording=sum(part.answered_without_recording for part in parts),
+        by_direction={direction: sum(part.by_direction[direction] for part in parts) for direction in Direction},
         first=min(firsts).astimezone(zone) if firsts else None,
         last=max(lasts).astimezone(zone) if lasts else None,
     )

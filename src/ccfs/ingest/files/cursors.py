@@ -4,14 +4,14 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ccfs.db.tenant import ingest_state
-from ccfs.db.tenant.ingest_state import SourceCursor
+from ccfs.db.tenant.ingest import ingest_state
+from ccfs.db.tenant.ingest.ingest_state import SourceCursor
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files.scan import to_db_path
 
 
 def get_cursor_name(owner: CallOwner, path: Path) -> str:
-    """Return the name of a file's cursor in an account."""
+    """Return the name of an account's cursor in a file."""
     return f"{owner.account.account_id}:{to_db_path(path)}"
 
 
@@ -22,7 +22,7 @@ def is_known_source(run: IngestRun, owner: CallOwner, path: Path) -> bool:
 
 
 def create_cursor(name: str, path: Path) -> SourceCursor:
-    """Return the cursor of a source that was not read yet."""
+    """Return the cursor of a source that was never read."""
     try:
         written = int(min(max(path.stat().st_mtime, 0), 4e9))  # a time stamp may be anything
     except FileNotFoundError:

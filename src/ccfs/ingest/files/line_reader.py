@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from ccfs.ingest.files.damage import LineCount
-from ccfs.ingest.files.positions import get_size, is_continued, read_position
-from ccfs.ingest.files.recognition import FileChanged
-from ccfs.ingest.files.record_reader import MAX_LINE_BYTES, NOTHING, LineFormat, RecordReader
+from ccfs.ingest.files.contents.damage import LineCount
+from ccfs.ingest.files.contents.positions import get_size, is_continued, read_position
+from ccfs.ingest.files.contents.record_reader import MAX_LINE_BYTES, NOTHING, LineFormat, RecordReader
+from ccfs.ingest.files.rotation.recognition import FileChanged
 from ccfs.ingest.files.scan import to_db_path
 from ccfs.model.source_files import FilePosition
 
@@ -35,9 +35,9 @@ def read_batches(
 ) -> Iterator[LineBatch]:
     """Yield the lines after a position.
 
-    A last line without its newline is included only if `whole_tail`. It may still be written, so the position stays before
-    it. Raise FileChanged if the file is emptied meanwhile: its lines are in a rotated file now. New lines may have been written
-    to it since, so every line of a batch is compared with the file once more.
+    A last line without its newline is included only if `whole_tail`. It may still be incomplete, so the position stays
+    before it. Raise FileChanged if the file is emptied in the meantime: its lines are in a rotated file then. Because
+    new lines may have been written since, every line of a batch is compared with the file again.
     """
     size, name = get_size(file), to_db_path(path)
     file.seek(start.offset)
@@ -69,12 +69,12 @@ def read_batches(
 
 
 def _is_at(file: BinaryIO, offset: int, end: bytes) -> bool:
-    """Return whether a line that was read still ends at the offset. A changed line (cut, without NULs) proves nothing."""
+    """Return whether a line that was read still ends at the offset. A modified line (cut, without NULs) proves nothing."""
     return os.pread(file.fileno(), len(end), offset - len(end)) == end
 
 
 def _get_end(record: bytes) -> bytes:
-    """Return the last bytes of a record, as they are in the file. One empty line may be many, with other line ends."""
+    """Return the last bytes of a record as they are in the file. An empty line may stand for many, with other line ends."""
     if b"\0" in record or len(record) >= MAX_LINE_BYTES:
         return b""
     return record[-_CHECKED_BYTES:] if record.strip(b"\r\n") else b"\n"

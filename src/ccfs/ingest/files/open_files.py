@@ -1,4 +1,4 @@
-"""Find files that a process of this machine has open for writing, as far as the kernel shows it (Linux: /proc)."""
+"""Find files that a process on this machine has open for writing, as far as the kernel shows it (Linux: /proc)."""
 
 import os
 import time
@@ -14,13 +14,13 @@ _MAX_DESCRIPTORS = 50_000  # looked at in one search, which takes 0.2 s
 
 
 def find_unclosed(files: Iterable[ScannedFile]) -> set[Path]:
-    """Return the paths of files that another process writes to. Files that were not written to for a day are not searched for."""
+    """Return the paths of files that another process is writing. Files unchanged for a day are not checked."""
     now = time.time()
     return find_open_for_writing([file.path for file in files if now - file.modified_ns / 1e9 < _SEARCHED_SECONDS])
 
 
 def find_open_for_writing(paths: Collection[Path], processes: Path = _PROCESSES) -> set[Path]:
-    """Return the files that another process writes to. Processes of other users are not visible without root's rights."""
+    """Return the files that another process is writing. Only root sees the processes of other users."""
     if not paths:
         return set()
     by_target = {os.path.realpath(path): path for path in paths}
@@ -36,7 +36,7 @@ def find_open_for_writing(paths: Collection[Path], processes: Path = _PROCESSES)
 
 
 def _iter_descriptors(processes: Path) -> Iterator[str]:
-    """Yield `/proc/PID/fd/NUMBER` of all other processes that this one may look into."""
+    """Yield `/proc/PID/fd/NUMBER` of all other processes to which this one has access."""
     own = str(os.getpid())
     for process in _list_names(str(processes)):
         if process.isdecimal() and process != own:

@@ -1,4 +1,4 @@
-"""Scan folders for source files, and wait until a file is no longer written to."""
+"""Scan folders for source files, and wait until a file is no longer being written."""
 
 import os
 import stat
@@ -23,9 +23,9 @@ class ScannedFile:
 
 
 def scan_folder(root: Path, warn: Callable[[str], None]) -> Iterator[ScannedFile]:
-    """Yield every file below the folder, sorted by name, without hidden ones. Links are yielded, not followed.
+    """Yield every file below the folder, sorted by name, except hidden ones. Links are yielded, not followed.
 
-    Warn of folders within that cannot be read, and leave them out. Raise OSError for the root itself.
+    Subfolders that cannot be read are left out with a warning. Raise OSError for the root itself.
     """
     open_folders = [iter(_list_entries(root))]
     while open_folders:
@@ -45,12 +45,12 @@ def scan_folder(root: Path, warn: Callable[[str], None]) -> Iterator[ScannedFile
 
 
 def stat_file(path: Path) -> ScannedFile:
-    """Return one file that the operator named; a link counts as the file that it leads to. Raise OSError."""
+    """Return a file that the operator named; a link counts as the file that it points to. Raise OSError."""
     return _describe_file(path, path.stat())
 
 
 def wait_until_stable(run: IngestRun, file: ScannedFile) -> ScannedFile | None:
-    """Return the file if nobody writes to it any more, or None if it must wait for a later pass.
+    """Return the file if nobody is writing it any more, or None if it must wait for a later pass.
 
     A single run waits once; a watch does not wait.
     """
@@ -83,12 +83,12 @@ def iter_batches(files: Iterator[ScannedFile], size: int = BATCH_FILES) -> Itera
 
 
 def to_db_path(path: Path) -> str:
-    """Return the path as rows hold it: bytes that are not UTF-8 stay readable, and any database accepts it."""
+    """Return the path as it is stored in rows: bytes that are not UTF-8 stay readable, and any database accepts it."""
     return str(path.absolute()).encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def to_db_name(path: Path) -> str:
-    """Return the last part of the path as rows hold it."""
+    """Return the last part of the path as it is stored in rows."""
     return to_db_path(path).rpartition("/")[2]
 
 

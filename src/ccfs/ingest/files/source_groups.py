@@ -10,11 +10,11 @@ _TEMPORARY = (".tmp", ".part", ".swp", "~")  # logrotate's renamecopy, programs 
 
 
 def group_by_source(files: Iterable[Path], is_known: Callable[[Path], bool]) -> dict[Path, list[Path]]:
-    """Return the rotated files of each source, in the order of the first file of each.
+    """Return the rotated files of each source, in the order of their first files.
 
-    A source may be absent: `cdr-2024-01-15.csv` is of `cdr.csv`. A rotated file in a folder (olddir) of the source's folder is of
-    that source, unless the folder has such a source of its own. `is_known`: whether a path is that of a source read before.
-    Files that a program still writes under another name are left out.
+    A source may be absent: `cdr-2024-01-15.csv` belongs to `cdr.csv`. A rotated file in a subfolder (olddir) belongs to
+    the source in the folder above, unless the subfolder has such a source itself. `is_known`: whether a path is that of
+    a source that was read before. Files that a program is still writing under another name are left out.
     """
     paths = [file for file in files if not file.name.endswith(_TEMPORARY)]
     bases = {path: path.with_name(get_rotation_base(path.name)) for path in paths}

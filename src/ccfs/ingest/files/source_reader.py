@@ -1,6 +1,6 @@
-"""One pass over a source file and the files that were rotated from it.
+"""One pass over a source file and its rotated files.
 
-Files are recognised by their content (recognition.py). Each has a position of its own in the database, which is saved in the
+Files are recognised by their content (recognition.py). The position in each file is stored in the database, in the
 transaction that adds the rows of its lines.
 """
 
@@ -13,19 +13,19 @@ from typing import TypeVar
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_state, resolved_rejections, rotated_files
-from ccfs.db.tenant.ingest_state import IngestRejection, SourceCursor
-from ccfs.db.tenant.rotated_files import RotatedFile
+from ccfs.db.tenant.ingest import ingest_state, resolved_rejections, rotated_files
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection, SourceCursor
+from ccfs.db.tenant.ingest.rotated_files import RotatedFile
 from ccfs.ingest.context import CallOwner, IngestRun
-from ccfs.ingest.files import rotation
-from ccfs.ingest.files.compression import OpenedSource, is_compressed, open_if_present, open_source
+from ccfs.ingest.files.contents.compression import OpenedSource, is_compressed, open_if_present, open_source
+from ccfs.ingest.files.contents.positions import is_continued, is_proof, move_cursor, read_head
+from ccfs.ingest.files.contents.record_reader import LineFormat
 from ccfs.ingest.files.cursors import create_cursor, get_cursor_name
-from ccfs.ingest.files.folders_beside import build_suspect, find_own_folder, find_suspects
 from ccfs.ingest.files.line_reader import LineBatch, read_batches
-from ccfs.ingest.files.missing_files import is_searched, report_missing_files
-from ccfs.ingest.files.positions import is_continued, is_proof, move_cursor, read_head
-from ccfs.ingest.files.recognition import QUIET_SECONDS, FileChanged, Recogniser, Recognition
-from ccfs.ingest.files.record_reader import LineFormat
+from ccfs.ingest.files.rotation import candidates
+from ccfs.ingest.files.rotation.folders_beside import build_suspect, find_own_folder, find_suspects
+from ccfs.ingest.files.rotation.missing_files import is_searched, report_missing_files
+from ccfs.ingest.files.rotation.recognition import QUIET_SECONDS, FileChanged, Recogniser, Recognition
 from ccfs.ingest.files.scan import to_db_path
 from ccfs.model.source_files import MISSING, OPEN, READ, SKIPPED
 
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 class MovedByOtherRun(FileChanged):
-    """Another run has read on in the file since this one looked."""
+    """Another run has read more of the file since this one checked."""
 
 
 class SourceReader:
@@ -54,7 +54,7 @@ class SourceReader:
         self._format = ""  # as it is saved
 
     def ingest(self, parse: Callable[[LineBatch], T], save: Callable[[Connection, T], None]) -> None:
-        """Read what is new. Raise FileChanged if the files change meanwhile, or another run reads them."""
+        """Read new lines. Raise FileChanged if the files change in the meantime, or another run reads them."""
         version = self._wait_for_source()
         if version and version in self._run.finished_files:
             return
@@ -73,7 +73,7 @@ class SourceReader:
             self._run.finished_files.add(version)
 
     def _wait_for_source(self) -> tuple[object, ...]:
-        """Return what changes with every write to the source; () if there is none. A single run waits until it is quiet."""
+        """Return a value that changes with every write to the source; () if there is none. A single run waits for quiet."""
         try:
             if not self._run.is_watching:
                 _wait_until_stable(self._path, self._run.settings.settle_seconds)
@@ -83,10 +83,10 @@ class SourceReader:
         return (self._name, status.st_size, status.st_mtime_ns, status.st_ino)
 
     def _report_absence(self, live: OpenedSource | None, known: Sequence[RotatedFile]) -> None:
-        """Report once that there is no source at present: "nocreate" leaves none, and a file system may be unmounted."""
+        """Report once that the source is absent: "nocreate" leaves none, and a file system may be unmounted."""
         if live is not None:
             self._run.absent_files.discard(self._path)
-        elif not known and not self._run.is_watching and not rotation.has_rotated_files(self._path):
+        elif not known and not self._run.is_watching and not candidates.has_rotated_files(self._path):
             raise FileNotFoundError(f"file not found: {self._path}")
         elif self._path not in self._run.absent_files:
             self._run.absent_files.add(self._path)
@@ -97,7 +97,7 @@ class SourceReader:
     def _recognise(
         self, old: SourceCursor | None, known: list[RotatedFile], live: OpenedSource | None
     ) -> tuple[SourceCursor, list[tuple[RotatedFile, Path]]]:
-        """Return the cursor of the source, and the rotated files to be read, after saving what has changed."""
+        """Save changes of the files. Return the cursor of the source, and the rotated files to read."""
         cursor = old or create_cursor(self._name, self._path)
         if old is not None and not self._must_search(old, known, live):
             return cursor, []
@@ -107,7 +107,7 @@ class SourceReader:
             result = self._search(cursor, known, live, skips=False)
         for suspect in find_suspects(self._run, self._path, cursor, result):
             self._reject(suspect, "rotated_file_unknown")
-        foreign = (file for file in result.foreign if rotation.has_source(file.path.parent, self._path))
+        foreign = (file for file in result.foreign if candidates.has_source(file.path.parent, self._path))
         self._run.finished_files.update((self._name, file.path, file.version) for file in foreign)
         if result.cursor != old or result.files != known:
             self._save_recognition(old, known, result)
@@ -119,14 +119,16 @@ class SourceReader:
     def _search(
         self, cursor: SourceCursor, known: list[RotatedFile], live: OpenedSource | None, *, skips: bool
     ) -> Recognition:
-        """Search near the source first, and elsewhere for what is not there, or if the source does not tell what is missing."""
+        """Search near the source first, and elsewhere if files are missing or the source does not show what is missing."""
         file = live.file if live else None
         remembered = {Path(row.path).parent for row in known if row.path and row.state != SKIPPED}
         for is_far in (False, True):
             found = [
-                one
-                for one in rotation.find_rotated_files(self._path, self._rotated, remembered, is_far=is_far or skips)
-                if (self._name, one.path, one.version) not in self._run.finished_files
+                candidate
+                for candidate in candidates.find_rotated_files(
+                    self._path, self._rotated, remembered, is_far=is_far or skips
+                )
+                if (self._name, candidate.path, candidate.version) not in self._run.finished_files
             ]
             recognise = partial(Recogniser, cursor, known, file, self._run.now(), skips=skips)
             result = recognise().recognise(found)
@@ -137,7 +139,7 @@ class SourceReader:
         return result
 
     def _is_weak(self, cursor: SourceCursor, known: Sequence[RotatedFile]) -> bool:
-        """Return whether the source cannot tell whether it was rotated: nothing of it was read, or one line, such as a header."""
+        """Return whether the source cannot show a rotation: at most one line of it was read, which may be a header."""
         return not cursor.offset or (cursor.line < 2 and (self._rotated != [] or bool(known)))
 
     def _must_search(self, cursor: SourceCursor, known: Sequence[RotatedFile], live: OpenedSource | None) -> bool:
@@ -167,7 +169,7 @@ class SourceReader:
     def _read_rotated(
         self, row: RotatedFile, path: Path, parse: Callable[[LineBatch], T], save: Callable[[Connection, T], None]
     ) -> None:
-        """Read a rotated file from where the last run ended, to its end if nobody writes to it any more."""
+        """Read a rotated file from the stored position, to its end unless somebody is still writing it."""
         app, now = self._owner.app, self._run.now()
         try:
             with open_source(path) as source:
@@ -219,14 +221,14 @@ class SourceReader:
             self._reject(IngestRejection(file=to_db_path(self._path), line=0, reason=live.damage))
 
     def _move_cursor(self, old: SourceCursor, new: SourceCursor, connection: Connection) -> bool:
-        """Move the cursor; it stays where it is if only a line without a line end was read."""
+        """Move the cursor, except if only an unfinished line was read."""
         return new == old or rotated_files.move_cursor(connection, self._owner.app, old, new, self._run.now())
 
     def _move_rotated(self, old: RotatedFile, new: RotatedFile, connection: Connection) -> bool:
         return rotated_files.move_position(connection, self._owner.app, old, new)
 
     def _save_batch(self, parsed: T, save: Callable[[Connection, T], None], move: Callable[[Connection], bool]) -> None:
-        """Save a batch's rows and the position after it. The position is first: its row makes two runs queue."""
+        """Save a batch's rows and the position after it. The position goes first: its row serialises two runs."""
         app, text = self._owner.app, self._describe_format()
         with self._run.app_transaction(app) as connection:
             if not move(connection):
@@ -237,7 +239,7 @@ class SourceReader:
         self._format = text
 
     def _leaves_rest(self, source: OpenedSource, path: Path, batch: LineBatch) -> bool:
-        """Return whether the rest of a compressed file is not worth its work, and report that."""
+        """Return whether the rest of a compressed file is not worth reading. If so, report that."""
         batch.count.read += len(batch.lines)
         if not source.is_packed or not batch.count.is_useless():
             return False
@@ -269,7 +271,7 @@ def _wait_until_stable(path: Path, seconds: float) -> None:
 
 
 def _is_still(row: RotatedFile, source: OpenedSource) -> bool:
-    """Return whether an opened file is the one of the row: logrotate may have renamed it meanwhile."""
+    """Return whether an opened file is that of the row: logrotate may have renamed it in the meantime."""
     position = row.position
     if (row.size, row.modified_ns) == source.version:
         return True

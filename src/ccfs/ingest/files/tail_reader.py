@@ -1,4 +1,4 @@
-"""Ingest a switch's growing text file from where the last run ended, and what was rotated from it since."""
+"""Ingest new lines of a switch's growing text file and of its rotated files."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -6,13 +6,13 @@ from typing import NamedTuple, TypeVar
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.context import CallOwner, IngestRun
-from ccfs.ingest.files.compression import open_if_present
+from ccfs.ingest.files.contents.compression import open_if_present
+from ccfs.ingest.files.contents.positions import get_size
+from ccfs.ingest.files.contents.record_reader import NUL_BLOCK, LineFormat, read_line
 from ccfs.ingest.files.line_reader import LineBatch
-from ccfs.ingest.files.positions import get_size
-from ccfs.ingest.files.recognition import FileChanged
-from ccfs.ingest.files.record_reader import NUL_BLOCK, LineFormat, read_line
+from ccfs.ingest.files.rotation.recognition import FileChanged
 from ccfs.ingest.files.source_reader import SourceReader
 from ccfs.switches.records import UnreadableLine
 
@@ -39,10 +39,10 @@ def ingest_file(
     *,
     rotated: Sequence[Path] | None = None,
 ) -> None:
-    """Parse the new lines of a file, and save each batch's rows and the position after them in one transaction.
+    """Parse the new lines of a file. Save each batch's rows and the position after them in a single transaction.
 
-    One file may be ingested for several accounts, each with a cursor of its own. Damage, and rotated files that are not
-    found, are rejections. `rotated`: the rotated files near it, if they are known, which are then read from the first pass on.
+    A file may be ingested for several accounts, each with its own cursor. Damage and missing rotated files are reported
+    as rejections. `rotated`: the rotated files near it, if they are known, which are then read from the first pass on.
     Raise FileNotFoundError if a single run finds neither the file nor a rotated one.
     """
     reader = SourceReader(run, owner, path, line_format, rotated)
@@ -59,7 +59,7 @@ def parse_lines(
 ) -> tuple[list[tuple[NumberedLine, T]], list[IngestRejection]]:
     """Return the parsed lines without None, each with its line, and the rejections of lines that raise UnreadableLine.
 
-    A disk that crashed leaves blocks of NUL bytes: what is before and after such a block are lines of their own.
+    A disk that crashed leaves blocks of NUL bytes. The text before and after such a block counts as separate lines.
     """
     records: list[tuple[NumberedLine, T]] = []
     rejections: list[IngestRejection] = []
@@ -79,7 +79,7 @@ def parse_lines(
 
 
 def sample_lines(path: Path, spots: int = 40, lines: int = 30) -> list[bytes]:
-    """Return lines from the whole length of a file, its first ones included: enough to detect columns and zone.
+    """Return lines from all parts of a file, the first ones included: enough to detect columns and zone.
 
     Return none if there is no such file: after a rotation, the switch may create it with its next line.
     """

@@ -1,1 +1,1 @@
-"""Recordings: from files in a switch's folder to blobs and rows of the recording index."""
+"""Recordings: storing files from a switch's folder, and adding them to the recording index."""

@@ -1,4 +1,4 @@
-"""Choose the row of the leg that a recording is of."""
+"""Choose the row of the leg to which a recording belongs."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -18,12 +18,12 @@ def choose_row(
     end: datetime,
     numbers: Collection[str] = (),
 ) -> Cdr:
-    """Return the row that talks on the recording, which by its file lasted from `begin` to `end`.
+    """Return the row whose talk is on the recording, which lasted from `begin` to `end` by its file.
 
-    Legs that talked come first, those whose talk was at another time than the recording after them, then agents', then
-    legs whose line names the file, then those whose talk the recording begins in, then those of an agent whose number is
-    one of the `numbers` in the file's name, then those whose id is in the name, then the earliest. If nobody talked, only
-    an agent who called is heard: an agent whose phone rang in vain is not in the row.
+    The order of preference is: legs that talked before others; legs whose talk overlaps the recording; agents' legs;
+    legs whose line names the file; legs during whose talk the recording begins; agents whose number is one of the
+    `numbers` in the file name; legs whose id is in the name; the earliest leg. If nobody talked, the row has an agent
+    only if the agent placed the call: an agent whose phone rang unanswered is not on the recording.
     """
     has_time = _is_time_of_call(rows, begin, end)
 
@@ -61,7 +61,7 @@ def _is_in_talk(row: Cdr, moment: datetime) -> bool:
 
 
 def _is_apart(row: Cdr, begin: datetime, end: datetime) -> bool:
-    """Return whether a row's talk and the recording have no more in common than inexact clocks explain."""
+    """Return whether a row's talk and the recording overlap no more than inexact clocks explain."""
     if row.call_begin is None or row.call_end is None:
         return False
     common = min(end, row.call_end) - max(begin, row.call_begin)
@@ -69,6 +69,6 @@ def _is_apart(row: Cdr, begin: datetime, end: datetime) -> bool:
 
 
 def _is_time_of_call(rows: Sequence[Cdr], begin: datetime, end: datetime) -> bool:
-    """Return whether the file's time is the call's: a copied file has another."""
+    """Return whether the file's time matches the call. The time of a copied file does not."""
     first = min(row.begin for row in rows)
     return first - _CLOCK_TOLERANCE <= begin and end <= find_last_end(rows) + _FLUSH_TOLERANCE

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import expected_recordings, ingest_state, recording_sources, recordings
-from ccfs.db.tenant.expected_recordings import ExpectedRecording
+from ccfs.db.tenant import recordings
+from ccfs.db.tenant.ingest import expected_recordings, ingest_state, recording_sources
+from ccfs.db.tenant.ingest.expected_recordings import ExpectedRecording
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.recordings.file_names import get_base_name, get_stem, list_stems
 from ccfs.media.convert import NO_AUDIO
@@ -40,14 +41,14 @@ def expect_recordings(connection: Connection, owner: CallOwner, legs: Iterable[L
 def expect_named_later(
     connection: Connection, owner: CallOwner, legs: Collection[Leg], calls: Mapping[str, str]
 ) -> None:
-    """Expect recordings that a second source names. Files without audio were matched to nothing meanwhile: try them again."""
+    """Expect recordings that a second source names, and retry files that matched no call so far."""
     if legs:
         expect_recordings(connection, owner, legs, calls)
         ingest_state.retry_rejected_files(connection, owner.app, NO_AUDIO)
 
 
 def expect_unassigned_recordings(connection: Connection, app: App, legs: Iterable[Leg]) -> None:
-    """Expect the recordings of calls that are of no account yet, so that no other call gets them. They are not missing."""
+    """Expect the recordings of calls without an account, so that no other call gets them. They never count as missing."""
     expected = _list_expected(NO_ACCOUNT_ID, legs, {})
     expected_recordings.add(connection, app, [replace(row, is_optional=True) for row in expected])
 
@@ -58,7 +59,7 @@ def forget_unassigned_recordings(connection: Connection, app: App, legs: Iterabl
 
 
 def _list_expected(account_id: str, legs: Iterable[Leg], calls: Mapping[str, str]) -> list[ExpectedRecording]:
-    """Return what the legs name. `calls` are callIds by source_key, where they differ from the switch's ids."""
+    """Return the recordings that the legs name. `calls` maps source_key to callId where it differs from the switch's id."""
     return [
         ExpectedRecording(
             account_id=account_id,
@@ -76,7 +77,7 @@ def _list_expected(account_id: str, legs: Iterable[Leg], calls: Mapping[str, str
 
 
 def _add_naming_line(connection: Connection, app: App, expected: ExpectedRecording) -> None:
-    """Note with the files of a recording that has arrived that another line of its call names it."""
+    """Record that another line of the call also names a recording that has arrived."""
     of_call = recordings.list_by_call(connection, app, expected.call_id)
     names = [recording.file_name for recording in of_call if recording.account_id == expected.account_id]
     for source in recording_sources.list_by_recordings(connection, app, names):

@@ -1,4 +1,4 @@
-"""Explain why a recording has no call: a switch that is killed in a call writes its recording and its queue log, but no CDR."""
+"""Explain why a recording has no call: a switch that crashes during a call leaves a recording and a queue log, but no CDR."""
 
 from sqlalchemy.engine import Connection
 
@@ -13,7 +13,7 @@ _LOST_CDR = (
 
 
 def explain_unmatched(connection: Connection, owner: CallOwner, match: RecordingMatch) -> str:
-    """Return the reason, with what the queue log reports of the call."""
+    """Return the reason, with what the queue log reports about the call."""
     visits = find_visits(connection, owner, match.ids).values() if match.ids and match.reason == NO_CDR else ()
     for visit in visits:
         facts = [f"queue {visit.queue}"]

@@ -1,4 +1,4 @@
-"""Compare a file's path with the path that a CDR names: by stems, and by the folders that both have."""
+"""Compare a file's path with the path in a CDR by stems and common folders."""
 
 import re
 
@@ -24,7 +24,7 @@ def get_stem(path: str) -> str:
 def list_stems(name: str) -> tuple[str, ...]:
     """Return the stems under which a CDR may name this file, most likely first.
 
-    `sales-in.wav` is one side of `sales`; the time in `confbridge-900-1705311042.wav` is that of a line, or nearly.
+    `sales-in.wav` is one side of `sales`. The time in `confbridge-900-1705311042.wav` is close to that of a line.
     """
     stem = get_stem(name)
     stems = [stem, _SIDE_SUFFIX.sub("", stem)]
@@ -35,7 +35,7 @@ def list_stems(name: str) -> tuple[str, ...]:
 
 
 def list_sibling_stems(name: str) -> tuple[str, ...]:
-    """Return the stems of files that are the same recording, or another side of it."""
+    """Return the stems of files that contain the same recording or its other side."""
     stem = get_stem(name)
     base = _SIDE_SUFFIX.sub("", stem)
     return tuple(dict.fromkeys((stem, base, *(f"{base}-{side}" for side in _SIDES))))
@@ -44,8 +44,8 @@ def list_sibling_stems(name: str) -> tuple[str, ...]:
 def count_shared_folders(path: str, named: str) -> int | None:
     """Return how many trailing folders the two paths share, or None if they contradict each other.
 
-    Folders of two different days or numbers contradict: `2024/01/15/a.wav` is not `2024/01/16/a.wav`. Other folders only
-    differ, because a tree may be copied or mounted elsewhere.
+    Folders with different days or numbers contradict each other: `2024/01/15/a.wav` is not `2024/01/16/a.wav`. Other
+    differences do not count, because a tree may be copied or mounted elsewhere.
     """
     shared = 0
     for ours, theirs in zip(_list_folders(path), _list_folders(named), strict=False):

@@ -1,4 +1,4 @@
-"""Tell recordings that are finished from those that the switch still writes."""
+"""Separate finished recordings from those that the switch is still writing."""
 
 import time
 from collections.abc import Collection
@@ -31,10 +31,10 @@ def drop_unfinished(run: IngestRun, matches: Collection[RecordingMatch]) -> list
 
 
 def _may_grow(run: IngestRun, match: RecordingMatch) -> bool:
-    """Return whether a file may grow though nobody has written to it for some seconds.
+    """Return whether a file may grow although nobody has written to it for some seconds.
 
-    Its call has gone on after the last CDR line, so that another line will come; or its header has no size, which is
-    written last.
+    Either its call is still in progress after the last CDR, so that another line will follow, or its header has no size
+    yet, which is written last.
     """
     age = _get_age(match.file)
     is_after_call = match.file.modified_ns / 1e9 > find_last_end(match.rows).timestamp() + 1

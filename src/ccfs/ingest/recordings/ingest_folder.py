@@ -1,4 +1,4 @@
-"""Ingest a switch's folders of recordings: match each file to its call, store its bytes, add its row to the index."""
+"""Ingest a switch's recording folders: match each file to its call, store it, add its row to the index."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import expected_recordings, recording_sources, resolved_rejections
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest import expected_recordings, recording_sources, resolved_rejections
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import scan
 from ccfs.ingest.files.file_states import record_state, select_due_files
@@ -42,10 +42,10 @@ def ingest_folders(
     matcher: TenantMatcher | None = None,
     find_zone: Callable[[], str] | None = None,
 ) -> None:
-    """Ingest the new files below the folders. Then report recordings that are missing in all of them.
+    """Ingest new files below the folders. Then report recordings that are missing from all of them.
 
-    `owner` holds the states of the files; with a matcher, they go to the owners that it finds. Else, with `find_zone`, which
-    returns the zone of times in names, files without an id are matched by number and time.
+    `owner` holds the states of the files. With a matcher, files go to the owners that it finds. Otherwise, if
+    `find_zone` is given, it returns the zone of times in names, and files without an id are matched by number and time.
     """
     apps = matcher.list_apps() if matcher else [owner.app]
     for app in apps:
@@ -66,7 +66,7 @@ def ingest_folders(
 
 
 def _ingest_folder(run: IngestRun, owner: CallOwner, root: Path, find_matches: MatchFiles) -> int:
-    """Ingest the new files below one folder. Return the number of its files, new or not."""
+    """Ingest new files below one folder. Return the number of all its files."""
     done = 0
     with ThreadPoolExecutor(STORE_THREADS) as pool:
         for batch in scan.iter_batches(scan.scan_folder(root, run.warn)):
@@ -100,7 +100,7 @@ def _match_with_numbers(
     owner: CallOwner,
     due: Sequence[tuple[ScannedFile, str]],
 ) -> list[RecordingMatch]:
-    """Match files; those without an id by number and time."""
+    """Match files. Those without an id are matched by number and time."""
     matches = find_matches(connection, owner, due)
     if any(map(needs_number, matches)):
         return match_by_number(connection, owner, matches, find_zone(), is_watching=is_watching)
@@ -145,7 +145,7 @@ def _save_matched(
     owner: CallOwner,
     stored: Sequence[tuple[RecordingMatch, StoredAudio | UnknownAudio | None]],
 ) -> None:
-    """Save files that have a call, unless another run has ingested them meanwhile."""
+    """Save files that have a call, unless another run has ingested them in the meantime."""
     due = {file for file, _ in select_due_files(connection, owner.app, [match.file for match, _ in stored])}
     lock_apps(connection, owner, [match.owner for match, _ in stored])
     for match, audio in stored:
@@ -187,7 +187,7 @@ def _reject(
 
 
 def _is_unreported(run: IngestRun, match: RecordingMatch) -> bool:
-    """Return whether a file without a call is new, or has just waited long enough to be reported."""
+    """Return whether a file without a call is new, or has waited long enough to be reported."""
     return match.state not in (REPORTED, COPY) and (match.state != UNMATCHED or _has_waited(run, match.file))
 
 

@@ -1,4 +1,4 @@
-"""Match recordings to calls: by the CDR lines that name a file, by the ids in its name, by files that were matched before."""
+"""Match recordings to calls: by CDRs that name a file, by ids in its name, by files matched earlier."""
 
 import os
 from collections import Counter, defaultdict
@@ -9,9 +9,9 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import expected_recordings, recording_sources
 from ccfs.db.tenant.calls import cdrs
-from ccfs.db.tenant.expected_recordings import ExpectedRecording
+from ccfs.db.tenant.ingest import expected_recordings, recording_sources
+from ccfs.db.tenant.ingest.expected_recordings import ExpectedRecording
 from ccfs.ingest.context import CallOwner
 from ccfs.ingest.files.scan import ScannedFile, to_db_name, to_db_path
 from ccfs.ingest.recordings.file_names import count_shared_folders, list_sibling_stems, list_stems
@@ -31,7 +31,7 @@ _RowsById = Mapping[str, Sequence[Cdr]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingMatch:
-    """A file and the rows of its call, all of one owner; no rows where no call matches."""
+    """A file and the rows of its call, all of one owner. There are no rows if no call matches."""
 
     file: ScannedFile
     owner: CallOwner
@@ -48,7 +48,7 @@ class RecordingMatch:
 
 @dataclass(frozen=True, slots=True)
 class NamedCall:
-    """A call whose CDR, or whose earlier recording, has the file's name."""
+    """A call whose CDR or earlier recording has the file's name."""
 
     call_id: str
     source_key: str
@@ -90,7 +90,7 @@ def _choose_call(
     earlier: Sequence[NamedCall],
     rows_by_call: _RowsById,
 ) -> RecordingMatch:
-    """Return the match with the rows of the one call that the names tell, else with the reason."""
+    """Return the match with the rows of the call that the names identify, or with the reason why there is none."""
     both = [call for call in named if call.call_id in by_id]
     calls = {call.call_id for call in both or named} or by_id
     is_by_history = not calls
@@ -111,7 +111,7 @@ def _choose_call(
 
 
 def _reject_rivals(matches: Sequence[RecordingMatch]) -> list[RecordingMatch]:
-    """Reject files of different folders and sizes where a CDR names one of them, and no folder tells which."""
+    """Reject files in different folders and of different sizes if a CDR names one of them and no folder shows which."""
     rivals: dict[tuple[str, str], list[RecordingMatch]] = defaultdict(list)
     for match in matches:
         if match.named_path and match.rows:
@@ -146,7 +146,7 @@ def find_named_calls(
 def _find_earlier_calls(
     connection: Connection, owner: CallOwner, files: Sequence[ScannedFile]
 ) -> dict[ScannedFile, list[NamedCall]]:
-    """Return the calls of recordings that came from files of this name, in the same folder or gone since."""
+    """Return the calls of recordings stored from files with this name, in the same folder or deleted since."""
     stems = {file: list_sibling_stems(to_db_name(file.path)) for file in files}
     wanted = [stem for some in stems.values() for stem in some]
     found = recording_sources.find_by_stems(connection, owner.app, owner.account.account_id, wanted)
@@ -183,9 +183,9 @@ def list_id_groups(path: Path, root: Path, find_ids: CallIdFinder) -> list[tuple
 def _find_rows_by_ids(
     groups: Sequence[tuple[str, ...]], rows_by_call: _RowsById, rows_by_leg: _RowsById
 ) -> tuple[list[Cdr], tuple[str, ...]]:
-    """Return the rows of the ids of the first name that has any, and these ids.
+    """Return the rows of the first name whose ids have any, and these ids.
 
-    The ids that end in the same number differ in the system's name: the longest that has rows is meant.
+    Ids that end in the same number differ only in the system name: the longest with rows wins.
     """
     for group in groups:
         found: dict[str, list[Cdr]] = {}
@@ -207,10 +207,10 @@ def _keep_own(rows_by_id: Mapping[str, Iterable[Cdr]], account_id: str) -> dict[
 
 
 def find_rows_by_call(connection: Connection, app: App, calls: set[str], ids: set[str]) -> dict[str, list[Cdr]]:
-    """Return the rows of these calls, and of the calls of these ids, by callId.
+    """Return the rows of these calls and of these ids' calls, by callId.
 
-    Calls whose id holds their time are looked up near it first, and then everywhere; ids after a system's name only near
-    it, because most of them are guesses.
+    Ids that contain a time are looked up near it first and then everywhere. Ids that follow a system name are looked up
+    near it only, because most of them are guesses.
     """
     guesses = {to_call_id(leg_id): begin for leg_id in ids if "-" in leg_id and (begin := _find_begin(leg_id))}
     certain = calls | {call_id for leg_id in ids if (call_id := to_call_id(leg_id)) not in guesses}
@@ -225,7 +225,7 @@ def _find_begin(leg_id: str) -> datetime | None:
 
 
 def find_rows_by_leg(connection: Connection, app: App, leg_ids: set[str]) -> dict[str, list[Cdr]]:
-    """Return rows by leg. Ids that hold their time are looked up near it only, because most have no row of their own."""
+    """Return rows by leg. Ids that contain a time are looked up near it only, because most have no row."""
     near = {leg_id: begin for leg_id in leg_ids if (begin := _find_begin(leg_id))}
     found_rows: Iterable[Cdr] = (
         *cdrs.find_by_leg_ids(connection, app, near, near.values()),

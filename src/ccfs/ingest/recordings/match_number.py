@@ -1,7 +1,7 @@
-"""Match recordings without any id: by a number in the name, and by when the call was.
+"""Match recordings without an id by a number in the name and by the time of the call.
 
-A number alone is no evidence. One call only may fit, and the time in the name, or else that of the file, must fall into it;
-for a tree whose files have lost their times, the day in the path and the duration must be the call's.
+A number alone proves nothing. Exactly one call may match, and it must include the time in the name or, failing that,
+the file's time. In a tree whose files have lost their times, the day in the path and the duration must match.
 """
 
 from collections import defaultdict
@@ -19,7 +19,7 @@ from ccfs.ingest.recordings.match import NO_CDR, SEVERAL_CALLS, RecordingMatch
 from ccfs.ingest.recordings.number_hints import NumberHints, find_number_hints
 from ccfs.ingest.recordings.store_audio import measure_file
 from ccfs.model.calls.cdr import Cdr
-from ccfs.switches.asterisk.clock import load_zone
+from ccfs.switches.asterisk.cdr_files.clock import load_zone
 
 _CLOCK_TOLERANCE = timedelta(seconds=2)
 _FLUSH_TOLERANCE = timedelta(seconds=60)  # after a call, until its file is written
@@ -31,7 +31,7 @@ _MAX_CALL = timedelta(hours=12)
 
 @dataclass(frozen=True, slots=True)
 class _Clue:
-    """A file with what its name reports, and the period in which its call began."""
+    """A file, the hints in its name, and the period in which its call began."""
 
     match: RecordingMatch
     hints: NumberHints
@@ -52,9 +52,10 @@ def match_by_number(
     *,
     is_watching: bool,
 ) -> list[RecordingMatch]:
-    """Return the matches; those without a call and without an id have the call that number and time tell, if one does.
+    """Return the matches. Files without a call and without an id get the call that number and time identify, if any.
 
-    `zone` is that of times in names. During a watch, a call's line may still be to come, so that a day is no evidence.
+    `zone` is the zone of times in names. During a watch, the line of a call may still arrive, so the day alone proves
+    nothing.
     """
     clues = [clue for match in matches if needs_number(match) and (clue := _find_clue(match, zone))]
     numbers = {number for clue in clues for number in clue.hints.numbers}
@@ -82,7 +83,7 @@ def _find_clue(match: RecordingMatch, zone: str) -> _Clue | None:
 def _group_calls(
     found: Sequence[Cdr], calls: Mapping[str, Sequence[Cdr]], account_id: str
 ) -> dict[str, dict[str, list[Cdr]]]:
-    """Return calls with their rows by the numbers of caller and called."""
+    """Return calls with their rows, by the numbers of both parties."""
     by_number: dict[str, dict[str, list[Cdr]]] = defaultdict(dict)
     for row in found:
         rows = [leg for leg in calls.get(row.call_id, ()) if leg.account_id == account_id]
@@ -133,12 +134,12 @@ def _is_of_call(clue: _Clue, number: str, rows: Sequence[Cdr], zone: str, second
 
 
 def _is_in_a_zone(moment: datetime, first: datetime, last: datetime) -> bool:
-    """Return whether a moment is in a period by the clock of another zone."""
+    """Return whether a moment is within a period in any other time zone."""
     return timedelta() <= last - first and (moment - first) % _QUARTER <= last - first
 
 
 def _list_moments(clue: _Clue, zone: str, first: datetime) -> list[datetime]:
-    """Return the instants that the time of day in the name may be: on the day of the path, else around the call's begin."""
+    """Return the instants that the time in the name may mean: on the day in the path, else near the call's begin."""
     assert clue.hints.time_of_day is not None
     local = first.astimezone(load_zone(zone)).date()
     days = [clue.hints.day] if clue.hints.day else [local, local + _DAY]

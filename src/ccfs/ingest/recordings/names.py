@@ -1,4 +1,4 @@
-"""Names of recordings as the interface has them (spec, section 6), from what is known of the call. Unique in the app."""
+"""Generate a recording's names in the interface's form (spec, section 6). They are unique in the app."""
 
 import re
 from dataclasses import dataclass

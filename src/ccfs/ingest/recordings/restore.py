@@ -1,4 +1,4 @@
-"""Store recordings again whose bytes are lost, from the files of the switch that they came from."""
+"""Store lost recordings again, from the switch's files that they were stored from."""
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from ccfs.db.tenant import lost_blobs, recording_sources, recordings
+from ccfs.db.tenant import lost_blobs, recordings
+from ccfs.db.tenant.ingest import recording_sources
 from ccfs.db.tenant.lost_blobs import LostBlob
 from ccfs.ingest.context import IngestRun
 from ccfs.ingest.recordings.store_audio import StillGrowing, StoredAudio
@@ -25,9 +26,9 @@ FileFinder = Callable[
 
 
 def restore_lost_recordings(run: IngestRun, app: App, find_files: FileFinder | None = None) -> None:
-    """Store again what readers did not find (see lost_blobs), where a file with the very bytes is still there.
+    """Store lost recordings (see lost_blobs) again if a file with identical bytes still exists.
 
-    The row then names the new bytes. A recording whose bytes are back is no longer lost.
+    The row then points at the new bytes. A recording whose bytes have reappeared is no longer lost.
     """
     tried_before = run.now() - RETRY_AFTER if run.is_watching else None
     with run.database.read_transaction() as connection:
@@ -68,7 +69,7 @@ def _is_of(recording: Recording, lost: LostBlob) -> bool:
 
 
 def _is_back(run: IngestRun, blob: BlobRef) -> bool:
-    """Return whether the very bytes are there again, as far as their location can tell."""
+    """Return whether the original bytes are available again, as far as their location knows."""
     with suppress(OSError):
         return run.replicas is not None and not run.replicas.is_lost(blob, check_bytes=True)
     return False
@@ -81,7 +82,7 @@ def _store(run: IngestRun, app: App, path: Path, name: str) -> StoredAudio | Non
 
 
 def _save(run: IngestRun, app: App, lost: LostBlob, recording: Recording, audio: StoredAudio) -> bool:
-    """Point the row at the new bytes, unless it has changed meanwhile."""
+    """Point the row at the new bytes, unless it has changed in the meantime."""
     with run.app_transaction(app) as connection:
         current = recordings.find_by_name(connection, app, recording.file_name)
         if current is None or current.blob != recording.blob:

@@ -1,4 +1,4 @@
-"""Add a stored file to the recording index, or put it in the place of an earlier version of the same recording."""
+"""Add a stored file to the recording index, or replace an earlier version of the same recording."""
 
 import os
 from collections.abc import Sequence
@@ -9,8 +9,9 @@ from enum import Enum, auto
 from sqlalchemy.engine import Connection
 
 from ccfs.db.system.jobs import blob_moves
-from ccfs.db.tenant import recording_sources, recordings
-from ccfs.db.tenant.recording_sources import RecordingSource
+from ccfs.db.tenant import recordings
+from ccfs.db.tenant.ingest import recording_sources
+from ccfs.db.tenant.ingest.recording_sources import RecordingSource
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files.scan import ScannedFile, to_db_name, to_db_path
 from ccfs.ingest.recordings import names
@@ -41,7 +42,7 @@ class _Version(Enum):
 def save_recording(
     connection: Connection, run: IngestRun, owner: CallOwner, match: RecordingMatch, audio: StoredAudio
 ) -> tuple[str, str]:
-    """Save the recording of a matched file. Return the file's state, and why it is rejected or of which file it is a copy."""
+    """Save the recording of a matched file. Return the file's state, and why it was rejected or which file it duplicates."""
     of_call = [
         known
         for known in recordings.list_by_call(connection, owner.app, match.rows[0].call_id)
@@ -92,7 +93,7 @@ def _choose_agent_again(
     known: Recording,
     sources: Sequence[RecordingSource],
 ) -> Recording:
-    """Return the recording of a file that was stored before, of another leg if one that is known since talks on it."""
+    """Return a stored file's recording, moved to another leg if a leg that arrived since matches better."""
     of_bytes = [source for source in sources if source.recording == known.file_name and source.replaced_at is None]
     first = next((source.path for source in of_bytes if os.path.lexists(source.path)), "")
     if known.source_sha256 != audio.source_sha256 or first != to_db_path(match.file.path):
@@ -110,7 +111,7 @@ def _choose_agent_again(
 def _find_same_bytes(
     of_call: Sequence[Recording], sources: Sequence[RecordingSource], audio: StoredAudio
 ) -> Recording | None:
-    """Return the recording that was stored, or replaced, with these very bytes."""
+    """Return the recording that was stored from, or replaced by, identical bytes."""
     names_of_bytes = {source.recording for source in sources if source.source_sha256 == audio.source_sha256}
     for known in of_call:
         if known.source_sha256 == audio.source_sha256 or known.file_name in names_of_bytes:
@@ -133,7 +134,7 @@ def _find_version(
 
 
 def _list_paths(sources: Sequence[RecordingSource], known: Recording) -> list[str]:
-    """Return the files that have the stored bytes of a recording, as far as they are still there: one may have been moved."""
+    """Return the files with a recording's stored bytes that still exist: one may have been moved."""
     same = (source for source in sources if source.recording == known.file_name and source.replaced_at is None)
     paths = (source.path for source in same if source.source_sha256 == known.source_sha256)
     return [path for path in paths if os.path.lexists(path)]
@@ -142,7 +143,7 @@ def _list_paths(sources: Sequence[RecordingSource], known: Recording) -> list[st
 def _compare(
     source: RecordingSource, known: Recording, file: ScannedFile, audio: StoredAudio, *, is_gone: bool
 ) -> _Version:
-    """Return what the file is to a recording whose file has the same stem."""
+    """Compare the file with a recording whose file has the same stem."""
     path = to_db_path(file.path)
     gained = audio.seconds - source.milliseconds / 1000
     is_equal, is_longer = abs(gained) <= SAME_SECONDS, gained > SAME_SECONDS
@@ -161,15 +162,14 @@ def _get_extension(path: str) -> str:
 
 
 def _may_be_other_side(match: RecordingMatch, sources: Sequence[RecordingSource]) -> bool:
-    """Return whether a file without any id is another side of a recording: its stem is new, and it is not of a later call."""
+    """Return whether a file without an id may be another side of a recording: its stem is new, and its call is not later."""
     stem = get_stem(to_db_name(match.file.path))
     written = _get_written(match.file)
     return stem not in {source.stem for source in sources} and written <= find_last_end(match.rows) + _WRITE_TOLERANCE
 
 
 def _is_later_call(match: RecordingMatch, known: Recording, audio: StoredAudio) -> bool:
-    """Return whether a file under a name without any id was written after the call, and is not of its length: the name
-    was used again."""
+    """Return whether a name without an id was reused: the file was written after the call, and its duration differs."""
     is_equal = abs(audio.seconds - (known.call_end - known.call_begin).total_seconds()) <= 2 * SAME_SECONDS
     return not is_equal and _get_written(match.file) > find_last_end(match.rows) + _WRITE_TOLERANCE
 
@@ -243,11 +243,12 @@ def _replace(connection: Connection, run: IngestRun, owner: CallOwner, old: Reco
             key=old.blob.key,
             owner_table=BlobOwnerTable.RECORDINGS,
             owner_row=f"{owner.app.id} {old.file_name}",
+            app=owner.app.id,
         )
         blob_moves.enqueue_orphan(connection, orphan, now + _DELETE_AFTER)
 
 
 def _delete_blob(run: IngestRun, of_call: Sequence[Recording], audio: StoredAudio) -> None:
-    """Delete bytes that no row will name."""
+    """Delete bytes that no row refers to."""
     if not any(known.blob.is_same_blob(audio.blob) for known in of_call):
         run.primary_location.delete(audio.blob.key)

@@ -1,4 +1,4 @@
-"""Store one audio file: check it, convert it where clients of the interface could not play it, hash it."""
+"""Store one audio file: check it, convert it if clients of the interface could not play it, hash it."""
 
 import os
 import stat
@@ -35,14 +35,14 @@ class StillGrowing(Exception):
 
 
 class UnreadableAudio(UnknownAudio):
-    """The file cannot be read at present; another run may succeed."""
+    """The file cannot be read at the moment; another run may succeed."""
 
 
 def store_audio_file(location: Location, prefix: str, path: Path, name: str = "") -> StoredAudio:
-    """Write the file's bytes under a key of the prefix, the day the file was written, and a digest of file and `name`.
+    """Store the file under a key made of the prefix, the file's day, and a digest of file and `name`.
 
-    So a file that is ingested twice is stored once, and no two names share bytes. Raise UnknownAudio with the reason,
-    UnreadableAudio, StillGrowing or FileNotFoundError. OSError is the location's.
+    A file that is ingested twice is therefore stored once, and no two names share bytes. Raise UnknownAudio with the
+    reason, UnreadableAudio, StillGrowing or FileNotFoundError. OSError comes from the location.
     """
     with _open_file(path) as file:
         before = os.fstat(file.fileno())
@@ -65,10 +65,10 @@ def store_audio_file(location: Location, prefix: str, path: Path, name: str = ""
 
 
 def inspect_audio_file(location: Location, prefix: str, path: Path, name: str = "") -> StoredAudio:
-    """Check a file as `store_audio_file` does, without writing it and without reading all of it. Raise the same errors.
+    """Check a file like `store_audio_file`, without writing it and without reading all of it. Raise the same errors.
 
-    A digest of the file's size, beginning and end is in the place of its hashes. Of formats that are decoded, only the
-    beginning is. The duration of an MP3 is what its header says.
+    A digest of the file's size, beginning and end replaces its hashes. Only the beginning of formats that need decoding
+    is decoded. The duration of an MP3 is taken from its header.
     """
     with _open_file(path) as file:
         status = os.fstat(file.fileno())
@@ -85,7 +85,7 @@ def inspect_audio_file(location: Location, prefix: str, path: Path, name: str = 
 
 
 def _check_beginning(file: BinaryIO, kind: AudioKind, head: bytes, size: int) -> None:
-    """Raise UnknownAudio if the file, or its beginning, cannot be stored as its kind is."""
+    """Raise UnknownAudio if the beginning of the file cannot be decoded as its kind requires."""
     match kind.codec.storage:
         case Storage.COPY:
             convert.check_copy(file, kind)
@@ -108,7 +108,7 @@ def _estimate_seconds(file: BinaryIO, kind: AudioKind, size: int) -> float:
 
 
 def measure_file(path: Path) -> float:
-    """Return the seconds of audio in a file; 0 where they are unknown."""
+    """Return the duration of an audio file in seconds; 0 if it is unknown."""
     try:
         with _open_file(path) as file:
             kind = detect_kind(path.name, _read_bytes(file, HEAD_BYTES))
@@ -140,7 +140,7 @@ def _build_key(path: Path, status: os.stat_result, name: str) -> str:
 
 
 def _measure_seconds(file: BinaryIO, kind: AudioKind) -> float:
-    """Return the duration; 0 where it is unknown, which is no reason to reject the recording."""
+    """Return the duration; 0 if it is unknown, which is no reason to reject the recording."""
     try:
         return measure_duration(file, kind)
     except UnknownAudio:
@@ -155,13 +155,13 @@ def _read_bytes(file: BinaryIO, size: int) -> bytes:
 
 
 def _iter_chunks(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the file's bytes from its beginning, or from where it is moved to before the first is taken."""
+    """Yield the file's bytes from its current position, the beginning unless the caller moves it."""
     file.seek(0)
     return iter(lambda: _read_bytes(file, CHUNK_BYTES), b"")
 
 
 def _iter_with_header(file: BinaryIO, header: bytes) -> Iterator[bytes]:
-    """Yield the file's bytes, with `header` in place of as many of the first."""
+    """Yield the file's bytes, with `header` replacing the same number of bytes at the beginning."""
     chunks = _iter_chunks(file)
     if not header:
         return chunks

@@ -1,9 +1,9 @@
 """Tables of a switch's database as sources: CDRs, queue logs, recording logs. Their rows become lines of a text format.
 
-source        one table: its rows as lines, a sample of them, and pauses while the database cannot be reached
-progress      how far a table was read, and from where the next pass reads
+source        one table: its rows as lines, a sample, and pauses while the database cannot be reached
+progress      how far a table was read, and where the next pass starts
 table_pass    one pass over a table
-formats       rows to lines: CDRs and queue logs of Asterisk
+formats       converts rows of Asterisk's CDRs and queue logs to lines
 recording_log, channels   the same for VICIdial's recordings and for FreeSWITCH (FusionPBX)
-cells         bytes of a value to text
+cells         converts the bytes of a value to text
 """

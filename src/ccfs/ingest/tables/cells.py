@@ -1,4 +1,4 @@
-"""Values of a table to text, whatever encoding the switch wrote them in."""
+"""Convert values of a table to text, whatever encoding the switch wrote them in."""
 
 import csv
 import io
@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from ccfs.switches.asterisk.cdr import decode_text
+from ccfs.switches.asterisk.cdr_files.cdr import decode_text
 
 _CODECS: Final = {  # MySQL's character sets, where Python's codecs have other names
     "latin1": "cp1252",
@@ -34,8 +34,8 @@ _ZERO_FRACTION: Final = re.compile(r"(:[0-9]{2})\.0+\Z")
 def decode_cell(value: bytes | None, charset: str, encoding: str) -> str:
     """Return a value as text on one line; "" for NULL.
 
-    Text that is UTF-8 is read as such, because switches write it into columns of any character set. Other text is in the
-    operator's encoding, else in the column's. What is in neither stays readable as \\xNN.
+    Valid UTF-8 is read as UTF-8, because switches write it into columns of any character set. Other text is in the
+    operator's encoding, else in the column's. Bytes that fit neither stay readable as \\xNN.
     """
     if not value:
         return ""

@@ -8,7 +8,7 @@ from ccfs.db.switch_tables.pages import ColumnChoice
 from ccfs.db.switch_tables.structure import ColumnKind, TableColumn, TableStructure, UnusableTable
 from ccfs.ingest.tables.formats import TableFormat, TextRow
 from ccfs.ingest.tables.related import RelatedTables
-from ccfs.switches.freeswitch import table_rows
+from ccfs.switches.freeswitch.formats import table_rows
 from ccfs.switches.freeswitch.variables import ChannelVariables
 
 MAX_DOCUMENT_BYTES: Final = 1 << 20  # bytes of a stored CDR; a longer one is left out
@@ -67,7 +67,7 @@ def parse_channel_line(line: bytes) -> ChannelVariables:
 
 
 def _choose(name: str, column: TableColumn) -> tuple[str, ColumnChoice]:
-    """Return a column and its name; an instant is read as seconds since 1970, which need no zone."""
+    """Return the name of a column and its expression. Instants are read as seconds since 1970, which need no zone."""
     if column.kind is ColumnKind.INSTANT and name in _EPOCHS:
         return _EPOCHS[name], ColumnChoice(column=column, as_epoch=True)
     return name, ColumnChoice(column=column)

@@ -1,4 +1,4 @@
-"""Rows of Asterisk's tables to lines of CSV with a header: what its parsers read from exported tables."""
+"""Convert rows of Asterisk's tables to CSV lines with a header, as its parsers read from exported tables."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from ccfs.db.switch_tables.structure import ColumnKind, TableStructure, Unusable
 from ccfs.ingest.tables.cells import decode_cell, decode_time, format_csv_line
 from ccfs.ingest.tables.related import RelatedTables
 from ccfs.switches.asterisk import queue_log_table
-from ccfs.switches.asterisk.cdr import AsteriskCdrRow
-from ccfs.switches.asterisk.columns import normalize_names
+from ccfs.switches.asterisk.cdr_files.cdr import AsteriskCdrRow
+from ccfs.switches.asterisk.cdr_files.columns import normalize_names
 
 TextRow = dict[str, str]  # values by the names that the parser knows
 PAGE_ROWS = 2000  # rows of one query
@@ -39,7 +39,7 @@ class TableFormat:
 def plan_cdr_table(structure: TableStructure) -> TableFormat:
     """Return the format of a `cdr` table: FreePBX's, or that of Asterisk's cdr_mysql, cdr_pgsql and cdr_adaptive_odbc.
 
-    Raise UnusableTable if a call cannot be built from its columns.
+    Raise UnusableTable if its columns are not enough to build a call.
     """
     own_names = tuple(structure.columns)
     known = normalize_names(own_names)
@@ -61,7 +61,7 @@ def plan_cdr_table(structure: TableStructure) -> TableFormat:
 
 
 def plan_queue_table(structure: TableStructure) -> TableFormat:
-    """Return the format of the realtime table `queue_log`. Raise UnusableTable if it is none."""
+    """Return the format of the realtime table `queue_log`. Raise UnusableTable if the table is not a queue log."""
     known = {queue_log_table.get_column(name): name for name in reversed(structure.columns)}
     if missing := [name for name in queue_log_table.REQUIRED_COLUMNS if name not in known]:
         raise UnusableTable(f"the table {structure.table} is no queue log: it lacks {', '.join(missing)}")

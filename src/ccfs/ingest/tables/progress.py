@@ -1,8 +1,8 @@
-"""How far a table was read, and from which key the next pass reads.
+"""How far a table was read, and the key from which the next pass reads.
 
-A key is the time of a row, or a number that grows. Rows appear late (a call's row is written when the call ends, with the
-time of its begin) and are changed afterwards. So every pass reads some minutes again, and now and then hours and days.
-What was read before changes nothing, as rows are identified by their content.
+A key is either a row's time or an increasing number. Rows appear late (a call's row is written when the call ends, with
+the time of its begin) and may change afterwards. Every pass therefore reads the last few minutes again, and
+occasionally the last hours or days. Reading a row twice changes nothing, because rows are identified by their content.
 """
 
 import json
@@ -59,7 +59,7 @@ class TableProgress:
         return str(start) if start > 0 else None
 
     def advance(self, key: str, digest: str, now: float, *, is_id: bool) -> "TableProgress":
-        """Return the progress after a page that ends with this key and a row of this digest."""
+        """Return the progress after a page whose last row has this key and digest."""
         if not is_id and is_in_future(key, now):
             return self
         if self.high and not is_later(key, self.high):
@@ -77,7 +77,7 @@ class TableProgress:
 
 
 def parse_progress(text: str) -> TableProgress:
-    """Return the stored progress, or an empty one for any other text: the table is then read from its beginning."""
+    """Return the stored progress. For any other text, return an empty one: the table is then read from its beginning."""
     try:
         stored = json.loads(text)
         return TableProgress(
@@ -91,7 +91,7 @@ def parse_progress(text: str) -> TableProgress:
 
 
 def shift_key(key: str, seconds: float) -> str | None:
-    """Return a key some seconds earlier or later, in the same form; None if it is no time."""
+    """Return a key shifted by some seconds, in the same form; None if it is not a time."""
     if (number := _parse_number(key)) is not None:
         return f"{number + seconds:.0f}"
     try:
@@ -102,7 +102,7 @@ def shift_key(key: str, seconds: float) -> str | None:
 
 
 def is_later(key: str, other: str) -> bool:
-    """Return whether a key is after another of the same column."""
+    """Return whether a key is after another one of the same column."""
     numbers = _parse_number(key), _parse_number(other)
     if numbers[0] is not None and numbers[1] is not None:
         return numbers[0] > numbers[1]
@@ -110,7 +110,7 @@ def is_later(key: str, other: str) -> bool:
 
 
 def is_in_future(key: str, now: float) -> bool:
-    """Return whether a time is later than any zone's present."""
+    """Return whether a time is in the future in every time zone."""
     if (number := _parse_number(key)) is not None:
         return number > now + _MAX_AHEAD.total_seconds()
     latest = datetime.fromtimestamp(now, UTC) + _MAX_AHEAD
@@ -132,7 +132,7 @@ def list_spots(low: str, high: str, count: int) -> list[str]:
 
 
 def number_key(key: str) -> int:
-    """Return a key as a number for people: an id itself; 20260115093042 for 2026-01-15 09:30:42."""
+    """Return a key as a number to display: an id itself; 20260115093042 for 2026-01-15 09:30:42."""
     digits = "".join(letter for letter in key[:19] if letter.isascii() and letter.isdigit())
     return int(digits[:18] or 0)
 

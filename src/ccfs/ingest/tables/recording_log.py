@@ -1,4 +1,4 @@
-"""VICIdial's recording_log as a source of CDRs: its rows, with what vicidial_closer_log and vicidial_log say of their calls."""
+"""VICIdial's recording_log as a source of CDRs, completed from vicidial_closer_log and vicidial_log."""
 
 import time
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ def plan_call_table(structure: TableStructure) -> TableFormat:
 
 
 def _build_lines(rows: Sequence[TextRow], related: RelatedTables) -> list[bytes | None]:
-    """Return the rows as CDRs of their agents' talk; None where the recording goes on."""
+    """Return the rows as CDRs of the agents' talks; None for recordings in progress."""
     ids = [row["vicidial_id"] for row in rows]
     closed = [name for name in ids if recording_log.is_inbound_id(name)]
     others = [name for name in ids if not recording_log.is_inbound_id(name)]
@@ -46,7 +46,7 @@ def _build_lines(rows: Sequence[TextRow], related: RelatedTables) -> list[bytes 
 
 
 def _identify(row: TextRow) -> str:
-    """Return what VICIdial writes when the recording begins."""
+    """Return the columns that VICIdial writes when the recording begins."""
     return f"{row['filename']}\x1f{row['start_epoch']}"
 
 

@@ -1,4 +1,4 @@
-"""Tables beside the one that is read, whose rows say more of its rows. They may be missing, or not be granted."""
+"""Tables related to the one that is read, with more about its rows. They may not exist, or not be readable."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -20,7 +20,7 @@ class RelatedTables:
     def find(
         self, table: str, key: str, values: Sequence[str], names: Sequence[str], max_bytes: int = 1 << 16
     ) -> Mapping[str, dict[str, str]]:
-        """Return the values of these columns by the text of the key. Nothing if the table cannot be read so.
+        """Return the values of these columns by the text of the key. Return nothing if the table cannot be read in this way.
 
         Raise SwitchDatabaseError if the database cannot be reached.
         """

@@ -1,4 +1,4 @@
-"""One table as a source of lines, and the pauses while its database cannot be reached."""
+"""One table as a source of lines, with pauses while its database cannot be reached."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +28,7 @@ FormatPlan = Callable[[TableStructure], TableFormat]
 
 @dataclass(frozen=True, slots=True)
 class TablePage:
-    """Lines of the finished rows of a page, each with a number for people, and the key and the digest of its last row."""
+    """The finished rows of a page as lines, each with a number to display, and the key and digest of its last row."""
 
     lines: list[tuple[int, bytes]]
     last_key: str
@@ -43,12 +43,12 @@ class _OpenTable:
 
 
 class TableSource:
-    """A table that is read pass by pass."""
+    """A table that is read in passes."""
 
     def __init__(
         self, address: TableAddress, plan: FormatPlan, *, timeout_seconds: float = 60, encoding: str = ""
     ) -> None:
-        """`address` names the table; `encoding` is that of text which is not UTF-8."""
+        """`address` names the table; `encoding` applies to text that is not UTF-8."""
         self.folder = address.database_name
         self.name = f"{self.folder}/{address.table}"
         self.warn: Callable[[str], None] = lambda _text: None
@@ -61,12 +61,12 @@ class TableSource:
 
     @property
     def is_id(self) -> bool:
-        """Whether the table is read by a number that grows with each row, not by a time. Raise SwitchDatabaseError."""
+        """Whether the table is read by an increasing number rather than by a time. Raise SwitchDatabaseError."""
         return self._open_table().reader.key.is_id
 
     @contextmanager
     def attempt(self) -> Iterator[bool]:
-        """Yield whether the database should be asked now. A failure within the block doubles the time until it should."""
+        """Yield whether to connect to the database now. A failure within the block doubles the time until the next attempt."""
         if time.monotonic() < self._due_at:
             yield False
             return
@@ -86,7 +86,7 @@ class TableSource:
         return min(FIRST_PAUSE_SECONDS * (1 << min(max(self._failures - 1, 0), 10)), MAX_PAUSE_SECONDS)
 
     def sample_lines(self) -> list[bytes]:
-        """Return lines from the whole length of the table, its header first: enough to detect the zone.
+        """Return lines from all parts of the table, the header first: enough to detect the zone.
 
         Raise SwitchDatabaseError, or UnreadableLine if the table cannot be used.
         """
@@ -103,11 +103,11 @@ class TableSource:
         return self._sample[1]
 
     def find_recent_key(self, count: int) -> str | None:
-        """Return the key from which on there are about so many rows, or None if the table has fewer."""
+        """Return the key of about the `rows`-th row from the end, or None if the table has fewer rows."""
         return self._open_table().reader.find_recent_key(count)
 
     def iter_pages(self, low: str | None) -> Iterator[TablePage]:
-        """Yield the rows from a key on. Raise SwitchDatabaseError, UnreadableLine."""
+        """Yield the rows from this key to the end in pages. Raise SwitchDatabaseError or UnreadableLine."""
         table = self._open_table()
         try:
             for last_key, page in table.reader.iter_pages(low, table.table_format.page_rows):
@@ -118,7 +118,7 @@ class TableSource:
             raise UnreadableLine(f"{self.name}: {error}") from None
 
     def is_same_table(self, samples: Sequence[tuple[str, str]]) -> bool:
-        """Return whether any of these rows, given as id and digest, is still there."""
+        """Return whether any of these rows, given as id and digest, still exists."""
         if not samples:
             return True
         rows = self._open_table().reader.fetch_by_keys([key for key, _ in samples])
@@ -146,7 +146,7 @@ class TableSource:
         return self._open
 
     def _build_lines(self, page: Sequence[tuple[str, RawRow]]) -> list[tuple[str, bytes | None, str]]:
-        """Return key, line and digest of each row. The digest is of what never changes; an unfinished row has no line."""
+        """Return key, line and digest of each row. The digest covers fixed columns; unfinished rows have no line."""
         table = self._open_table()
         fmt = table.table_format
         rows = [decode_row(fmt.names, fmt.columns, row, self._encoding) for _, row in page]
@@ -157,7 +157,7 @@ class TableSource:
 
 
 class SeenLines:
-    """Digests of the lines that this process has saved lately, so that rows which are read again cost nothing."""
+    """Digests of lines that this process saved recently, so that reading them again costs nothing."""
 
     def __init__(self) -> None:
         self._older: set[bytes] = set()
@@ -172,7 +172,7 @@ class SeenLines:
         ]
 
     def add(self, lines: Sequence[tuple[int, bytes]]) -> None:
-        """Remember lines once they are saved."""
+        """Remember lines after they are saved."""
         for _, line in lines:
             if len(self._newer) >= _MAX_SEEN:
                 self._older, self._newer = self._newer, set()

@@ -1,4 +1,4 @@
-"""One pass over a table: the rows that are new since the last one, and again those that may be late or changed."""
+"""One pass over a table: reads new rows, and reads recent rows again because they may be late or changed."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,11 +7,11 @@ from typing import TypeVar
 from sqlalchemy.engine import Connection
 
 from ccfs.db.switch_tables.connection import SwitchDatabaseError
-from ccfs.db.tenant import ingest_state
-from ccfs.db.tenant.ingest_state import SourceCursor
+from ccfs.db.tenant.ingest import ingest_state
+from ccfs.db.tenant.ingest.ingest_state import SourceCursor
 from ccfs.ingest.context import CallOwner, IngestRun
+from ccfs.ingest.files.contents.record_reader import LineFormat
 from ccfs.ingest.files.line_reader import LineBatch
-from ccfs.ingest.files.record_reader import LineFormat
 from ccfs.ingest.tables.progress import TableProgress, parse_progress
 from ccfs.ingest.tables.source import TablePage, TableSource
 from ccfs.logs import get_logger
@@ -28,10 +28,10 @@ def ingest_table(
     save: Callable[[Connection, T], None],
     line_format: LineFormat | None = None,
 ) -> None:
-    """Parse the new rows of a table, and save each page's rows and the progress after them in one transaction.
+    """Parse the new rows of a table. Save each page's rows and the progress in a single transaction.
 
-    While watching, a database that cannot be reached is logged, and asked again after a pause that grows with each
-    failure. Else raise SwitchDatabaseError. Raise UnreadableLine if the table cannot be used.
+    While watching, a database that cannot be reached is logged, and retried after a pause that grows with each failure.
+    Otherwise raise SwitchDatabaseError. Raise UnreadableLine if the table cannot be used.
     """
     table.warn = run.warn
     try:
@@ -97,7 +97,7 @@ class _TablePass:
         self._run.report_progress(self._table.name, self._cursor.line, 0)
 
     def _set_cursor(self, connection: Connection, progress: TableProgress, count: int) -> None:
-        """Store the progress first: its row makes two runs over the same table queue."""
+        """Store the progress first: its row serialises two runs over the same table."""
         known = self._line_format.describe() if self._line_format else ""
         self._cursor = replace(
             self._cursor,

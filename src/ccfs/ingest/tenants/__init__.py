@@ -1,8 +1,8 @@
-"""One switch, many tenants: find the owner of each call, and store what has none until it has one.
+"""A switch with many tenants: find the owner of each call, and store records until they have an owner.
 
-routers              whose a call is: by tenant rules, or by the domain that names the account
-assignment           records of a pass to their owners; those without one stay, and are tried again
+routers              find the tenant of a call by tenant rules, or by the domain named after the account
+assignment           assigns the records of a pass to their owners; records without one are stored and retried
 call_records         parsed lines as records that can be stored
 queue_lines          lines of a queue log
-recordings           recordings to the one owner whose call they are
+recordings           assigns each recording to the only owner whose call it matches
 """

@@ -1,10 +1,10 @@
-"""Calls of one account on a FreeSWITCH without tenant rules: those of the account's domains, where it has several."""
+"""Calls of one account on a FreeSWITCH without tenant rules: if it has several domains, only the account's own."""
 
 from collections.abc import Iterable
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import account_domains, unassigned_records
+from ccfs.db.tenant.ingest import account_domains, unassigned_records
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.tenants.account_router import AccountRouter
 from ccfs.ingest.tenants.assignment import RecordAssigner
@@ -12,7 +12,7 @@ from ccfs.switches.records import Leg
 
 
 def load_account_router(run: IngestRun, owner: CallOwner, source: str) -> AccountRouter:
-    """Return the account's router, which knows the domains of earlier runs and of records that are unassigned."""
+    """Return the account's router. It knows the domains of earlier runs and of unassigned records."""
     with run.database.read_transaction() as connection:
         accounts = account_domains.list_domains(connection, owner.app, source)
         waiting = unassigned_records.list_domains(connection, owner.app, source)
@@ -25,7 +25,7 @@ def load_account_router(run: IngestRun, owner: CallOwner, source: str) -> Accoun
 
 
 def learn_domains(run: IngestRun, router: AccountRouter, names: Iterable[str]) -> None:
-    """Have the router learn from domains, and store those that are found to be the account's."""
+    """Let the router learn from domains. Store those that turn out to be the account's."""
     if new := router.learn_domains(names):
         owner = router.owner
         with run.app_transaction(owner.app) as connection:
@@ -33,7 +33,7 @@ def learn_domains(run: IngestRun, router: AccountRouter, names: Iterable[str]) -
 
 
 def may_be_foreign(connection: Connection, assigner: RecordAssigner, legs: Iterable[Leg]) -> bool:
-    """Return whether one of the legs may be another tenant's."""
+    """Return whether one of the legs may belong to another tenant."""
     router = assigner.router
     if not isinstance(router, AccountRouter):
         return True

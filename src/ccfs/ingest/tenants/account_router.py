@@ -1,4 +1,4 @@
-"""The router of one account without tenant rules: whose a call is, by the names that a switch gives its tenants."""
+"""The router of one account without tenant rules. It finds the tenant of a call by the switch's own names."""
 
 import re
 from collections.abc import Iterable
@@ -17,10 +17,11 @@ _LETTER = re.compile("[^\\W\\d_]")  # an account code without one is a phone's o
 
 @dataclass(kw_only=True)
 class AccountRouter:
-    """All calls are one account's, unless the switch names domains as their tenants.
+    """Assigns all calls to one account, unless the switch has domains that name its tenants.
 
-    Then the account has the domain that is named for it (acme.example.com for acme), or the only one. Where no domain is
-    named so, account codes tell tenants apart if one is; where a call has no domain, contexts do likewise.
+    In that case, the account has the domain that is named after it (acme.example.com for acme), or the only one. If no
+    domain is named after it, account codes distinguish the tenants, provided that one of them is. For calls without a
+    domain, contexts work in the same way.
     """
 
     owner: CallOwner
@@ -30,7 +31,7 @@ class AccountRouter:
     _seen: set[str] = field(default_factory=set)
 
     def learn_domains(self, names: Iterable[str]) -> frozenset[str]:
-        """Learn from names of tenants that the switch has. Return those that are found to be the account's."""
+        """Learn the tenant names of the switch. Return those that turn out to be the account's."""
         self._seen.update(name for name in names if name and not _is_address(name))
         own = frozenset(filter(self.is_named_for_account, self._seen))
         domains = {name for name in self._seen if not _get_kind(name)}
@@ -42,40 +43,40 @@ class AccountRouter:
         return new
 
     def is_named_for_account(self, name: str) -> bool:
-        """Return whether a name is the account's id, or begins with it: acme.example.com, or the context acme-in."""
+        """Return whether a name is the account's id or begins with it: acme.example.com, or the context acme-in."""
         account_id, value = self.owner.account.account_id.lower(), name.removeprefix(f"{_get_kind(name)} ")
         separator = value.removeprefix(account_id)[:1]
         return value.startswith(account_id) and (not separator or separator in ("._-" if _get_kind(name) else "."))
 
     def is_domain_of_account(self, name: str) -> bool:
-        """Return whether a name is a domain that is named for the account."""
+        """Return whether a name is a domain named after the account."""
         return not _get_kind(name) and self.is_named_for_account(name)
 
     @property
     def default_owner(self) -> CallOwner | None:
-        """The account, while the switch names no tenant but it."""
+        """The account, as long as the switch names no other tenant."""
         others = {name for name in (self._seen | self.foreign) - self.domains if self._counts(name)}
         return None if others else self.owner
 
     def find_name(self, facts: CallFacts, domain: str) -> str:
-        """Return the domain, unless it is the only one and not named for the account; else account code or context.
+        """Return the domain, unless it is the only one and not named after the account; otherwise account code or context.
 
-        The latter count where one is named for the account.
+        The latter count only if one of them is named after the account.
         """
         if domain and not _is_address(domain) and (domain not in self.domains or self.is_named_for_account(domain)):
             return domain
         return next((name for name in list_names(facts, domain) if self._counts(name)), "")
 
     def find_owner(self, facts: CallFacts, domain: str) -> CallOwner | None:
-        """Return the account if the name is its."""
+        """Return the account if the name belongs to it."""
         return self.owner if self.find_name(facts, domain) in self.domains else None
 
     def may_follow_call(self, facts: CallFacts, domain: str) -> bool:
-        """Return whether the line names no tenant."""
+        """Return whether the line names no tenant, so that it belongs to the tenant of its call."""
         return not self.find_name(facts, domain)
 
     def find_folder_owner(self, name: str) -> Owner | Unknown | None:
-        """Return the account if the folder is named for a domain of its, UNKNOWN for another's."""
+        """Return the account if the folder is named after one of its domains, UNKNOWN for another tenant's domain."""
         if name.lower() in self.domains:
             return self.owner
         return UNKNOWN if name.lower() in self._seen | self.foreign else None
@@ -85,7 +86,7 @@ class AccountRouter:
         return (self.owner,)
 
     def describe(self, facts: CallFacts, domain: str) -> str:
-        """Return the reason, with the names."""
+        """Return the reason for having no owner, with the names."""
         name = self.find_name(facts, domain)
         if not name:
             return "the switch has several domains, and neither this line nor its call names one; see --tenants"
@@ -95,9 +96,9 @@ class AccountRouter:
         return f"the call is of the {kind}{name}, and account {account_id} {own}; see --tenants"
 
     def _counts(self, name: str) -> bool:
-        """Return whether a name is a tenant's: a domain is, others are where the account has one of their kind.
+        """Return whether a name identifies a tenant: domains do, other kinds only if the account has a name of that kind.
 
-        So are addresses beside domains.
+        Addresses count if the switch has domains.
         """
         kind = _get_kind(name)
         is_domain = not kind and not _is_address(name)
@@ -105,9 +106,9 @@ class AccountRouter:
 
 
 def list_names(facts: CallFacts, domain: str) -> list[str]:
-    """Return the names that may be a call's tenant, in lower case: `accountcode …`, the domain, `context …`, an address.
+    """Return the lower-case names that may identify a call's tenant: `accountcode …`, domain, `context …`, address.
 
-    An address says least: it is the switch's own, unless the switch has domains.
+    An address is the weakest: it is the switch's own, unless the switch has domains.
     """
     has_domain = bool(domain) and not _is_address(domain)
     codes = _list_texts(facts, "accountcode")

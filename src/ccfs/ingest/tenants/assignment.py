@@ -1,7 +1,7 @@
-"""Assign the records of a pass to their owners. Those without one are stored, listed, and tried again.
+"""Assign the records of a pass to their owners. Records without an owner are stored, listed and retried.
 
-A record belongs to the owner that its own facts name, else to that of its call. It is tried again when its call gets an
-owner, and when the rules change, whether its file is still there or not.
+A record belongs to the owner that its own facts identify, otherwise to the owner of its call. It is retried when its
+call gets an owner and when the rules change, whether or not its file still exists.
 """
 
 from collections import defaultdict
@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_state, unassigned_records
 from ccfs.db.tenant.calls import cdrs
-from ccfs.db.tenant.ingest_state import IngestRejection
-from ccfs.db.tenant.unassigned_records import UnassignedRecord
+from ccfs.db.tenant.ingest import ingest_state, unassigned_records
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest.unassigned_records import UnassignedRecord
 from ccfs.ingest.calls.large_calls import leave_out_large_calls
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER, FREESWITCH_MERGER, L, LegMerger
 from ccfs.ingest.context import CallOwner, IngestRun
@@ -23,8 +23,8 @@ from ccfs.ingest.tenants.call_records import CallRecord, Item, SaveItems, from_r
 from ccfs.ingest.tenants.queue_lines import find_member_owners
 from ccfs.ingest.tenants.routers import NO_RULE, CallRouter, Owner, TenantRouter, group_by_app
 from ccfs.model.calls.call_id import to_call_id
-from ccfs.switches.asterisk.calls import AsteriskLeg
 from ccfs.switches.asterisk.channels import AgentMatcher
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskLeg
 from ccfs.switches.freeswitch import ChannelLeg
 
 BATCH_RECORDS = 1000  # records that are tried again in one transaction
@@ -59,7 +59,7 @@ class RecordAssigner:
                 return
 
     def try_again(self) -> None:
-        """Assign what earlier runs left, as far as the rules of now tell."""
+        """Assign records that earlier runs left unassigned, if the current rules cover them."""
         while True:
             with self.run.app_transaction(self.home.app) as connection:
                 rows = self._list_changed(connection)
@@ -75,7 +75,7 @@ class RecordAssigner:
             return unassigned_records.exists(connection, self.home.app, self.source)
 
     def list_unassigned(self) -> None:
-        """Reject what has had no owner until now."""
+        """Reject records that still have no owner."""
         app = self.home.app
         with self.run.database.read_transaction() as connection:
             if not unassigned_records.list_unlisted(connection, app, self.source, 1):
@@ -95,7 +95,7 @@ class RecordAssigner:
         return unassigned_records.list_outdated(connection, self.home.app, self.source, self._rules, BATCH_RECORDS)
 
     def _find_owners(self, connection: Connection, records: Sequence[CallRecord]) -> dict[str, Owner]:
-        """Return the owners that are known, by source_key."""
+        """Return the known owners by source_key."""
         owners: dict[str, Owner] = {}
         for record in records:
             if owner := self.router.find_owner(record.facts, record.domain):
@@ -119,7 +119,7 @@ class RecordAssigner:
     def _find_foreign_calls(
         self, connection: Connection, records: Sequence[CallRecord], others: Sequence[CallRecord]
     ) -> set[str]:
-        """Return the ids of calls that have another domain than the account's."""
+        """Return the ids of calls that have a domain of another tenant."""
         if self.router.default_owner is None:
             return set()
         ids = {name for record in others for name in (record.call_id, record.leg_id) if name}
@@ -133,7 +133,7 @@ class RecordAssigner:
     def _add_saved_owners(
         self, connection: Connection, by_call: dict[str, dict[str, Owner]], records: Sequence[CallRecord]
     ) -> None:
-        """Add the owners of rows of the records' calls that earlier batches saved."""
+        """Add the owners of rows that earlier batches saved for the records' calls."""
         ids = {name for record in records for name in (record.call_id, record.leg_id) if name}
         call_ids = {to_call_id(name): name for name in ids}
         near = [record.begin for record in records]
@@ -202,7 +202,7 @@ class RecordAssigner:
         return self.router.describe(record.facts, record.domain)
 
     def _assign_waiting(self, connection: Connection, assigned: Sequence[CallRecord]) -> list[CallRecord]:
-        """Save stored records of the calls of these ones, and return them."""
+        """Save and return stored records that belong to the same calls as these records."""
         ids = {name for record in assigned for name in (record.call_id, record.leg_id, record.member_id)}
         rows = unassigned_records.find_by_ids(connection, self.home.app, self.source, ids)
         records = [from_row(row) for row in rows]
@@ -212,14 +212,14 @@ class RecordAssigner:
 
 
 def lock_apps(connection: Connection, home: CallOwner, owners: Iterable[CallOwner]) -> None:
-    """Lock the owners' apps, so that no other run ingests their calls. The home's is locked."""
+    """Lock the owners' apps, so that no other run ingests their calls. The app of `home` is locked already."""
     apps = {owner.app.id: owner.app for owner in owners if owner.app.id != home.app.id}
     for app in apps.values():
         ingest_state.lock_app(connection, app)
 
 
 def _collect_by_id(records: Sequence[CallRecord], owners: Mapping[str, Owner]) -> dict[str, dict[str, Owner]]:
-    """Return, by each id of a call or a leg, the owners of its lines by leg."""
+    """Return the owners of lines by leg, for each id of a call or a leg."""
     by_id: dict[str, dict[str, Owner]] = defaultdict(dict)
     for record in records:
         if owner := owners.get(record.source_key):
@@ -229,7 +229,7 @@ def _collect_by_id(records: Sequence[CallRecord], owners: Mapping[str, Owner]) -
 
 
 def _choose_owner(record: CallRecord, by_id: Mapping[str, Mapping[str, Owner]]) -> Owner | None:
-    """Return the owner of another line of its channel, else of the call's first channel, else of all its lines."""
+    """Return the owner of another line of the channel, otherwise of the call's first channel, otherwise of all its lines."""
     legs = {**by_id.get(record.leg_id, {}), **by_id.get(record.call_id, {})} if record.call_id else {}
     if first := legs.get(record.leg_id) or legs.get(record.call_id):
         return first
@@ -238,7 +238,7 @@ def _choose_owner(record: CallRecord, by_id: Mapping[str, Mapping[str, Owner]]) 
 
 
 def _drop_saved(connection: Connection, home: CallOwner, records: Sequence[CallRecord]) -> list[CallRecord]:
-    """Return the records whose lines are not rows of any account of the app."""
+    """Return the records whose lines are not yet rows of an account of the app."""
     call_ids = {to_call_id(record.call_id) for record in records}
     calls = cdrs.find_by_call_ids(connection, home.app, call_ids, [record.begin for record in records])
     saved = {row.source_key for rows in calls.values() for row in rows}

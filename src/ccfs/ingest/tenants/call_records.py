@@ -1,4 +1,4 @@
-"""Parsed lines as records, whatever their kind: what finds their owner, and how they are stored while they have none."""
+"""Records of parsed lines: the facts that identify their owner, and the form in which they are stored until they have one."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -9,13 +9,13 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant.unassigned_records import UnassignedRecord
+from ccfs.db.tenant.ingest.unassigned_records import UnassignedRecord
 from ccfs.ingest.calls.leg_source import FREESWITCH_MERGER
 from ccfs.ingest.context import CallOwner
 from ccfs.ingest.files.tail_reader import NumberedLine
 from ccfs.switches.asterisk import queue_log
-from ccfs.switches.asterisk.calls import AsteriskLeg
-from ccfs.switches.asterisk.channel_history import ChannelEvent, ChannelHistory, serialize_events
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskLeg
+from ccfs.switches.asterisk.legs.channel_history import ChannelEvent, ChannelHistory, serialize_events
 from ccfs.switches.asterisk.queue_log import QueueLine
 from ccfs.switches.freeswitch import ChannelLeg
 from ccfs.switches.records import Leg, QueueVisit
@@ -43,7 +43,7 @@ class CallRecord:
 
     @property
     def is_reported(self) -> bool:
-        """Whether operators see the line while it has no owner. Events of channels only add to calls that they see."""
+        """Whether operators see the line while it has no owner. Channel events only complete calls that they see."""
         return self.kind is not ChannelHistory
 
     @property
@@ -67,7 +67,7 @@ def build_leg_record(line: NumberedLine, leg: AsteriskLeg | ChannelLeg, *visits:
 
 
 def build_queue_record(line: NumberedLine, item: QueueLine) -> CallRecord:
-    """Return the record of a line of a queue log. A line of no queue belongs to its member."""
+    """Return the record of a queue log line. A line without a queue belongs to its member."""
     member_id = f"member {item.member}" if item.member else ""
     context = item.member.partition("@")[2].partition("/")[0] if not item.queue else ""
     return CallRecord(
@@ -83,7 +83,7 @@ def build_queue_record(line: NumberedLine, item: QueueLine) -> CallRecord:
 
 
 def build_history_record(line: NumberedLine, history: ChannelHistory) -> CallRecord:
-    """Return the record of events of a channel. They tell nothing of their tenant."""
+    """Return the record of a channel's events, which contain nothing about their tenant."""
     text = "\x1f".join((history.switch_leg_id, history.channel, serialize_events(history)))
     return CallRecord(
         line=line,
@@ -118,7 +118,7 @@ def to_row(record: CallRecord, reason: str) -> UnassignedRecord:
 
 
 def from_row(row: UnassignedRecord) -> CallRecord:
-    """Return the record that a row stores, under the row's key: another release may compute it otherwise."""
+    """Return the record that a row stores, under the row's key: another release may compute the key differently."""
     line = NumberedLine(row.file, row.line, row.raw)
     first, *others = (_build_item(_CLASSES[name], values) for name, values in json.loads(row.record))
     return replace(_build_record(line, first, others), source_key=row.source_key)
@@ -140,7 +140,7 @@ def list_legs(records: Sequence[CallRecord]) -> list[Leg]:
 
 
 def _build_item(kind: type[Item], values: Mapping[str, Any]) -> Item:
-    """Return an item. Fields that it no longer has, because another release stored it, are left out."""
+    """Build an item. Ignore fields that another release stored and this one does not have."""
     names = {field.name for field in fields(kind)}
     found = {name: _from_json(value) for name, value in values.items() if name in names}
     restore = FREESWITCH_MERGER.restore_values if kind is ChannelLeg else {}

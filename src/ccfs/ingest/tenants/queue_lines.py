@@ -1,4 +1,4 @@
-"""Lines of a queue log that name a member and neither a call nor a queue: AGENTLOGIN, PAUSEALL and their like."""
+"""Queue log lines that name a member, but neither a call nor a queue: AGENTLOGIN, PAUSEALL and similar."""
 
 from collections.abc import Collection, Iterable
 
@@ -15,7 +15,7 @@ from ccfs.switches.asterisk.queue_log import QueueLine
 def find_member_owners(
     connection: Connection, owners: Collection[CallOwner], agents: AgentMatcher, records: Iterable[CallRecord]
 ) -> dict[str, Owner]:
-    """Return by source_key the owner whose agent the member is, by earlier lines of its queues.
+    """Return, by source_key, the owner to whom a member belongs by earlier lines of its queues.
 
     Agents of several accounts are left out: two tenants may both have an agent 1001.
     """
@@ -54,5 +54,5 @@ def _group_accounts(found: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
 
 
 def is_switch_line(line: QueueLine) -> bool:
-    """Return whether a line is of the whole switch, such as QUEUESTART: it names neither call, nor queue, nor member."""
+    """Return whether a line concerns the whole switch, such as QUEUESTART: it names no call, queue or member."""
     return not (line.member or line.queue or line.leg_id)

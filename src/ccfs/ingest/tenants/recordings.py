@@ -1,8 +1,8 @@
-"""Recordings of a switch with many tenants: each file goes to the one owner whose call it is, or to nobody.
+"""Recordings of a switch with many tenants: each file goes to the only owner whose call it matches, or to nobody.
 
-The id of a leg in a file's name is the strongest sign, then a CDR that names the file, then the id of a call. Calls that
-are of no tenant count like an owner's, so that their recordings do not become another's. A folder that is named for a
-tenant overrules weaker signs.
+A leg's id in the file name is the strongest evidence, followed by a CDR that names the file, then by a call's id. Calls
+without a tenant count as if they had an owner, so that no other tenant gets their recordings. A folder named after a
+tenant overrides weaker evidence.
 """
 
 from collections import defaultdict
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import expected_recordings, recording_sources, unassigned_records
+from ccfs.db.tenant.ingest import expected_recordings, recording_sources, unassigned_records
 from ccfs.ingest.context import CallOwner
 from ccfs.ingest.files.scan import ScannedFile, to_db_name
 from ccfs.ingest.recordings.expected import NO_ACCOUNT_ID
@@ -40,7 +40,7 @@ _Ids = dict[ScannedFile, set[str]]  # ids of the switch in the names of each fil
 
 
 class _Evidence(NamedTuple):
-    """How surely a file is of a call; compared in this order."""
+    """The strength of the evidence that a file belongs to a call, in ascending order."""
 
     has_leg_id: bool = False  # of the owner's leg
     is_named: bool = False  # by a CDR
@@ -49,7 +49,7 @@ class _Evidence(NamedTuple):
 
 
 class TenantMatcher:
-    """Matches files like `match_files`, for every owner."""
+    """Matches files for every owner, like `match_files` for one."""
 
     def __init__(self, router: CallRouter, source: str) -> None:
         self._router, self._source = router, source
@@ -61,7 +61,7 @@ class TenantMatcher:
     def __call__(
         self, connection: Connection, home: CallOwner, due: DueFiles, find_ids: CallIdFinder, root: Path
     ) -> list[RecordingMatch]:
-        """Match files to the rows of one owner each. Files in folders of ignored tenants are left out."""
+        """Match each file to the rows of one owner. Files in folders of ignored tenants are left out."""
         folders = {file: self._find_folder_owner(file.path, root) for file, _ in due}
         due = [(file, state) for file, state in due if folders[file] is not IGNORED]
         files = [file for file, _ in due]
@@ -79,7 +79,7 @@ class TenantMatcher:
         return matches
 
     def _find_folder_owner(self, path: Path, root: Path) -> Owner | Unknown | None:
-        """Return the owner for whom a folder between the root and the file is named, the outermost first."""
+        """Return the owner after whom a folder between the root and the file is named, the outermost first."""
         for name in path.relative_to(root).parts[:-1] if path.is_relative_to(root) else ():
             owner = None if is_date_or_number(name) else self._router.find_folder_owner(name)
             if owner:
@@ -89,7 +89,7 @@ class TenantMatcher:
     def _find_candidates(
         self, connection: Connection, files: Sequence[ScannedFile], ids: _Ids
     ) -> dict[CallOwner, set[ScannedFile]]:
-        """Return the files that may be of a call of each owner."""
+        """Return the files that may belong to a call of each owner."""
         stems = {
             file: {*list_stems(to_db_name(file.path)), *list_sibling_stems(to_db_name(file.path))} for file in files
         }
@@ -114,7 +114,7 @@ class TenantMatcher:
     def _find_unassigned(
         self, connection: Connection, home: CallOwner, files: Sequence[ScannedFile], ids: _Ids
     ) -> dict[ScannedFile, _Evidence]:
-        """Return the files that may be of a call without an owner."""
+        """Return the files that may belong to a call without an owner."""
         nobody = replace(home, account=Account(account_id=NO_ACCOUNT_ID, zone=home.account.zone))
         named = find_named_calls(connection, nobody, files)
         rows = unassigned_records.find_by_ids(connection, home.app, self._source, _join(ids))
@@ -134,7 +134,7 @@ def _choose_match(
     unassigned: _Evidence | None,
     folder: Owner | Unknown | None,
 ) -> RecordingMatch:
-    """Return the match of the one owner with the best evidence, else the reason why nobody's."""
+    """Return the match of the only owner with the best evidence, or the reason why no owner gets the file."""
     ranked = [(_weigh(match), match) for match in matches if match.rows]
     if not ranked:
         reasons = [match.reason for match in matches]
@@ -173,7 +173,7 @@ def _list_ids(file: ScannedFile, root: Path, find_ids: CallIdFinder) -> set[str]
 
 
 def _find_accounts(connection: Connection, app: App, ids: set[str]) -> set[tuple[str, str]]:
-    """Return (account, id) of the rows with these ids: the leg's, or the callId."""
+    """Return (account, id) of the rows with these leg ids or callIds."""
     legs = find_rows_by_leg(connection, app, ids)
     calls = find_rows_by_call(connection, app, set(), ids)
     return {(row.account_id, name) for found in (legs, calls) for name, rows in found.items() for row in rows}

@@ -1,4 +1,4 @@
-"""Routers: whose a call is, by the facts of its line."""
+"""Routers: find the tenant of a call by the facts of its line."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -20,7 +20,7 @@ class Ignored(Enum):
 
 
 class Unknown(Enum):
-    """The owner of folders that are named for a domain without an owner."""
+    """The owner of folders named after a domain without an owner."""
 
     UNKNOWN = auto()
 
@@ -34,25 +34,25 @@ class CallRouter(Protocol):
 
     @property
     def default_owner(self) -> CallOwner | None:
-        """The owner of a call whose lines tell nothing of its tenant."""
+        """The owner of calls whose lines identify no tenant."""
 
     def find_name(self, facts: CallFacts, domain: str) -> str:
-        """Return the name of a line's tenant, as the switch has it; "" if it has none."""
+        """Return the switch's own name of a line's tenant; "" if it has none."""
 
     def find_owner(self, facts: CallFacts, domain: str) -> Owner | None:
-        """Return the owner of a line with these facts; None if they do not tell."""
+        """Return the owner of a line with these facts; None if they identify none."""
 
     def may_follow_call(self, facts: CallFacts, domain: str) -> bool:
-        """Return whether a line without an owner is its call's: it names no tenant of its own."""
+        """Return whether a line without an owner belongs to the owner of its call: it names no tenant itself."""
 
     def list_owners(self) -> Collection[CallOwner]:
         """Return every owner."""
 
     def describe(self, facts: CallFacts, domain: str) -> str:
-        """Return the reason for which a line has no owner."""
+        """Return the reason why a line has no owner."""
 
     def find_folder_owner(self, name: str) -> Owner | Unknown | None:
-        """Return the owner for whom a folder of recordings is named; UNKNOWN if it is a domain's that has no owner."""
+        """Return the owner after whom a recordings folder is named; UNKNOWN for a domain without an owner."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ class TenantRouter:
 
     @property
     def default_owner(self) -> None:
-        """None: a call that no rule matches is nobody's."""
+        """None: a call that no rule matches belongs to nobody."""
         return
 
     @property
@@ -81,9 +81,9 @@ class TenantRouter:
         return self._get_owner(self.rules.find_rule(facts))
 
     def find_folder_owner(self, name: str) -> Owner | Unknown | None:
-        """Return the owner of the first rule with exactly this value, of any fact; for a domain, of the rule of its calls.
+        """Return the owner of the first rule with exactly this value, for any fact. For a domain, use the rule of its calls.
 
-        A rule for all domains does not count: it would take every folder whose name has a dot.
+        A rule for all domains does not count: it would match every folder with a dot in its name.
         """
         rule = self.rules.find_exact_rule(name)
         if rule is None and is_domain_name(name) and "domain" in self._kinds:
@@ -93,7 +93,7 @@ class TenantRouter:
         return self._get_owner(rule)
 
     def may_follow_call(self, facts: CallFacts, domain: str = "") -> bool:
-        """Return False for a domain or an account code that no rule has, where rules have others: a tenant is missing."""
+        """Return False for a domain or account code without a rule, if others have rules: a tenant is missing."""
         has_code = any(fact == "accountcode" for fact, _ in facts)
         return not (domain and "domain" in self._kinds) and not (has_code and "accountcode" in self._kinds)
 

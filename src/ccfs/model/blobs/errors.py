@@ -9,5 +9,9 @@ class BlobNotFound(Exception):
     """The location has no file under the key."""
 
 
+class BlobDamaged(BlobNotFound):
+    """The bytes in the location differ from those that were stored under the key."""
+
+
 class LocationUnreachable(OSError):
     """The location cannot currently be read or written, even after retries. The message gives the reason."""

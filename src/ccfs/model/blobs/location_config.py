@@ -6,11 +6,16 @@ from enum import StrEnum
 
 
 class LocationKind(StrEnum):
-    """Kinds of locations."""
+    """Kinds of locations, in the order in which replicas are read."""
 
     DISK = "disk"
     S3 = "s3"
     PEER = "peer"
+    UNKNOWN = "unknown"  # of a newer release, which runs beside this one during an upgrade
+
+    @classmethod
+    def _missing_(cls, value: object) -> "LocationKind":
+        return cls.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ class BlobOwner:
 
     owner_table: BlobOwnerTable
     owner_row: int | str  # the row's key in its table
+    app: int  # apps.id of the row
     stored_at: datetime  # when the blob was stored
     blob: BlobRef
 
@@ -33,3 +34,4 @@ class OrphanedBlob:
     key: str
     owner_table: BlobOwnerTable
     owner_row: str  # the row's key, as text
+    app: int  # apps.id of the row: apps take turns

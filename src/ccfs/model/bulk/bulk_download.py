@@ -4,20 +4,13 @@ The items are listed once and never change afterwards, because the content of th
 ranges.
 """
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from ccfs.model.calls.search import CallSearch
 from ccfs.model.formats.stored_zip import ZipMember
-
-MEMBER_FOLDER: Final = "recordings/"  # of the zip, for the audio
-_UNSAFE_CHARACTERS = re.compile(r"[^\w.+]+")  # not used in member names: separators, blanks, controls, quotes
-_EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}\Z")
-MAX_NAME_PART_LENGTH: Final = 40  # characters of a number or name within a file name
 
 
 class BulkDownloadState(StrEnum):
@@ -103,22 +96,3 @@ class BulkItem:
         """Return the recording as a member of the zip."""
         modified = self.begin.astimezone(zone)
         return ZipMember(name=self.member_name, size=self.size, crc32=self.crc32, modified=modified)
-
-
-def build_member_name(item: BulkItem, zone: ZoneInfo, first_bytes: bytes) -> str:
-    """Return a unique, file-safe name with the time, the parties and the item's number; names sort by time.
-
-    WAV files get the extension .wav, whatever the switch called them.
-    """
-    parts = (
-        item.begin.astimezone(zone).strftime("%Y-%m-%d_%H-%M-%S"),
-        *map(_clean_name_part, (item.caller_no, item.callee_no, item.agent_id)),
-        f"{item.number:05}",
-    )
-    extension = _EXTENSION.search(item.file_name)
-    suffix = ".wav" if first_bytes[:4] == b"RIFF" else extension[0].lower() if extension else ".bin"
-    return MEMBER_FOLDER + "_".join(part for part in parts if part) + suffix
-
-
-def _clean_name_part(text: str) -> str:
-    return _UNSAFE_CHARACTERS.sub("-", text).strip("-._")[:MAX_NAME_PART_LENGTH]

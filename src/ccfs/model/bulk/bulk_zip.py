@@ -1,10 +1,11 @@
-"""The zip of a bulk download: its uncompressed recordings, followed by index.csv, missing.csv and the directory.
+"""The zip of a bulk download: names and bytes of its recordings, then index.csv, missing.csv and the directory.
 
 The zip is determined entirely by the items, which do not change, so any range of it can be generated again. The items
 are read in order and never held in memory as a whole.
 """
 
 import hashlib
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ from ccfs.model.formats.zip_directory import build_end_records, encode_entry
 FORMAT_VERSION: Final = 1
 INDEX_NAME, MISSING_NAME = "index.csv", "missing.csv"
 LINES_PER_CHUNK: Final = 200
+MEMBER_FOLDER: Final = "recordings/"  # of the zip, for the audio
+_UNSAFE_CHARACTERS = re.compile(r"[^\w.+]+")  # not used in member names: separators, blanks, controls, quotes
+_EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}\Z")
+MAX_NAME_PART_LENGTH: Final = 40  # characters of a number or name within a file name
 _CALL_COLUMNS: Final = ("call_id", "begin", "end", "utc_offset", "caller", "callee", "agent", "queue")
 
 
@@ -52,6 +57,25 @@ class BulkZipContents:
     zone: ZoneInfo
     created_at: datetime
     files_end: int  # offset where the recordings end and index.csv begins
+
+
+def build_member_name(item: BulkItem, zone: ZoneInfo, first_bytes: bytes) -> str:
+    """Return a unique, file-safe name with the time, the parties and the item's number; names sort by time.
+
+    WAV files get the extension .wav, whatever the switch called them.
+    """
+    parts = (
+        item.begin.astimezone(zone).strftime("%Y-%m-%d_%H-%M-%S"),
+        *map(_clean_name_part, (item.caller_no, item.callee_no, item.agent_id)),
+        f"{item.number:05}",
+    )
+    extension = _EXTENSION.search(item.file_name)
+    suffix = ".wav" if first_bytes[:4] == b"RIFF" else extension[0].lower() if extension else ".bin"
+    return MEMBER_FOLDER + "_".join(part for part in parts if part) + suffix
+
+
+def _clean_name_part(text: str) -> str:
+    return _UNSAFE_CHARACTERS.sub("-", text).strip("-._")[:MAX_NAME_PART_LENGTH]
 
 
 def build_item_header(item: BulkItem, zone: ZoneInfo) -> bytes:

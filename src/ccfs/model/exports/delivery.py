@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 MAX_RETRY_DELAY = timedelta(days=1)  # between attempts, whatever a schedule or a receiver requests
 
@@ -13,6 +14,23 @@ class DeliveryState(StrEnum):
     DUE = "due"  # to be attempted, now or later
     DELIVERED = "delivered"
     DEAD = "dead"  # given up, until an operator retries it
+
+
+class Lane(NamedTuple):
+    """A receiver and an app, whose deliveries to it wait for each other and for no others."""
+
+    receiver: str  # scheme, host and port
+    app: int  # apps.id
+
+    def format(self) -> str:
+        """Return the lane as a row stores it."""
+        return f"{self.receiver} {self.app}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Lane":
+        """Return the lane of a row."""
+        receiver, _, app = text.rpartition(" ")
+        return cls(receiver, int(app))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ class AuditAction(StrEnum):
     DELIVERY_RETRIED = auto()
     EXPORT_RETRIED = auto()
     APP_ADDED = auto()
+    APP_LIMITED = auto()
     ACCOUNT_ADDED = auto()
     KEY_ADDED = auto()
     KEY_REVOKED = auto()
@@ -49,6 +50,8 @@ class AuditAction(StrEnum):
     NODE_RESUMED = auto()
     LOCATION_DRAINED = auto()
     LOCATION_RESUMED = auto()
+    RETENTION_MARKED = auto()
+    RETENTION_DELETED = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

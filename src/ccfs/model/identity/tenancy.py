@@ -28,6 +28,20 @@ class AccessKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableKey:
+    """An active access key whose SK none of the node keys decrypts."""
+
+    id: int
+    app: App
+    ak: str
+    is_damaged: bool  # otherwise another node key encrypted it
+
+    def describe(self) -> str:
+        """Return which key it is, for an operator."""
+        return f"the SK of app {self.app.ak}, key {self.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """An enterprise that belongs to an app."""
 

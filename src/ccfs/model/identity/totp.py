@@ -8,6 +8,7 @@ from urllib.parse import quote
 STEP_SECONDS = 30
 CODE_DIGITS = 6
 SECRET_BYTES = 20
+MAX_STEPS_AHEAD = 30  # of the last used step: a later one was used when the clock was ahead
 
 
 def encode_secret(random: bytes) -> str:
@@ -31,7 +32,7 @@ def compute_code(secret: str, step: int) -> str:
 def match_step(secret: str, code: str, now: datetime, last: int) -> int | None:
     """Return the step to which a code belongs; None if the code is not valid.
 
-    The step must be the current one, the one before or the one after, and later than `last`. Callers store it as the
+    The step must be the current one, the one before or the one after, and later than `last` unless the clock was ahead then. Callers store it as the
     next `last`, so that each code is valid only once.
     """
     code = code.replace(" ", "")
@@ -41,4 +42,5 @@ def match_step(secret: str, code: str, now: datetime, last: int) -> int | None:
     matching = [
         step for step in (current - 1, current, current + 1) if hmac.compare_digest(compute_code(secret, step), code)
     ]
-    return next((step for step in matching if step > last), None)
+    is_last_ahead = last > current + MAX_STEPS_AHEAD
+    return next((step for step in matching if step > last or is_last_ahead), None)

@@ -129,7 +129,7 @@ def _build_chunk(name: bytes, body: bytes) -> bytes:
 
 
 def _iter_chunks(head: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Yield name, begin of the body and declared size of every chunk whose own header is within `head`."""
+    """Yield the name, start of the body and declared size of every chunk whose own header is within `head`."""
     offset = 12
     for _ in range(_MAX_CHUNKS):
         if offset + 8 > len(head):

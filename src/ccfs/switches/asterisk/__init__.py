@@ -1,5 +1,6 @@
-"""Parse the files of Asterisk: CDR files, queue_log, names of recordings.
+"""Parse the files of Asterisk.
 
-`cdr` splits CDR lines into columns, `clock` and `zone` convert their times, `calls` builds legs; `queue_log` parses events of
-agents and queues; `recordings` finds the files and calls that names refer to; `switches.queue_merge` merges legs and visits.
+`cdr_files` splits CDR lines into columns and converts their times; `legs` builds legs and joins them to calls; `queue_log`
+parses events of agents and queues, and `cel` those of channels; `recordings` finds the files and calls that names refer to.
+`switches.queue_merge` merges legs with queue visits.
 """

@@ -9,14 +9,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
-from ccfs.switches.asterisk import clock
-from ccfs.switches.asterisk.cdr import MAX_LINE_BYTES, MAX_SAMPLE_BYTES, decode_text
-from ccfs.switches.asterisk.channel_history import ChannelEvent, ChannelHistory
-from ccfs.switches.asterisk.columns import UNIQUE_ID
-from ccfs.switches.asterisk.csv_dialect import DIALECTS, CsvDialect, split_fields
-from ccfs.switches.asterisk.zone import ZoneSample
+from ccfs.switches.asterisk.cdr_files import clock
+from ccfs.switches.asterisk.cdr_files.cdr import MAX_SAMPLE_BYTES, clean_line
+from ccfs.switches.asterisk.cdr_files.columns import UNIQUE_ID
+from ccfs.switches.asterisk.cdr_files.csv_dialect import DIALECTS, CsvDialect, split_fields
+from ccfs.switches.asterisk.cdr_files.zone import ZoneSample
+from ccfs.switches.asterisk.legs.channel_history import ChannelEvent, ChannelHistory
 from ccfs.switches.records import UnreadableLine
 
 _STORED_EVENTS = frozenset(
@@ -64,7 +63,7 @@ class CelLayout:
 
 
 def detect_layout(sample: Sequence[bytes], encoding: str = "") -> CelLayout:
-    """Return the layout of the file that the sample is from. Raise UnreadableLine if it is no channel event log."""
+    """Return the layout of the file from a sample. Raise UnreadableLine if it is not a channel event log."""
     for dialect in DIALECTS:
         rows = list(_iter_rows(sample, dialect, encoding))
         layout = _name_by_header(rows, dialect, encoding) or _name_by_values(rows, dialect, encoding)
@@ -74,11 +73,11 @@ def detect_layout(sample: Sequence[bytes], encoding: str = "") -> CelLayout:
 
 
 def parse_line(line: bytes, layout: CelLayout, zone: str) -> ChannelHistory | None:
-    """Return what a line reports of its channel; None for other events; `zone` is that of local times.
+    """Return what a line reports about its channel; None for other events; `zone` applies to local times.
 
     Raise UnreadableLine.
     """
-    text = _clean_line(line, layout.encoding)
+    text = clean_line(line, layout.encoding)
     if not text.strip() or text == layout.header:
         return None
     fields = split_fields(text, layout.dialect)
@@ -90,7 +89,7 @@ def parse_line(line: bytes, layout: CelLayout, zone: str) -> ChannelHistory | No
     detail = _find_detail(kind, fields[layout.extra][:_MAX_EXTRA] if layout.extra >= 0 else "")
     if kind == "STREAM_BEGIN" and not detail:  # a prompt
         return None
-    event = ChannelEvent(_choose_instant(fields[layout.time], leg_id, zone), kind, detail)
+    event = ChannelEvent(clock.choose_event_instant(fields[layout.time], leg_id, zone, "event's"), kind, detail)
     call_id = fields[layout.call_id] if layout.call_id >= 0 else ""
     return ChannelHistory(
         switch_leg_id=leg_id, switch_call_id=call_id or leg_id, channel=fields[layout.channel], events=(event,)
@@ -98,7 +97,7 @@ def parse_line(line: bytes, layout: CelLayout, zone: str) -> ChannelHistory | No
 
 
 def fits(sample: Sequence[bytes], layout: CelLayout) -> bool:
-    """Return whether a layout that was detected before is still that of the lines."""
+    """Return whether a layout that was detected before still fits the lines."""
     rows = [row for _, row in _iter_rows(sample, layout.dialect, layout.encoding)]
     fitting = [row for row in rows if len(row) > max(layout.columns) and row[layout.event].upper() in _EVENTS]
     return bool(rows) and len(fitting) >= _MIN_SHARE * len(rows) and all(_is_time(row[layout.time]) for row in fitting)
@@ -120,7 +119,7 @@ def _iter_rows(sample: Sequence[bytes], dialect: CsvDialect, encoding: str) -> I
         if len(line) > MAX_SAMPLE_BYTES:
             continue
         try:
-            text = _clean_line(line, encoding)
+            text = clean_line(line, encoding)
             if text.strip():
                 yield text, split_fields(text, dialect)
         except UnreadableLine:
@@ -171,9 +170,9 @@ def _find_columns(
 
 
 def _find_time_and_ids(columns: Sequence[Sequence[str]]) -> tuple[int, list[int]]:
-    """Return the column of times, or -1, and those of ids. Without a system's name, ids look like times with a fraction.
+    """Return the column of times, or -1, and the columns of ids. Ids without a system name look like times with a fraction.
 
-    The events of a channel have one id and different times.
+    All events of a channel have the same id but different times.
     """
     times = _find_columns(columns, _LOCAL_TIME.fullmatch)
     if not times:
@@ -184,7 +183,7 @@ def _find_time_and_ids(columns: Sequence[Sequence[str]]) -> tuple[int, list[int]
 
 
 def _tell_ids_apart(columns: Sequence[Sequence[str]], ids: Sequence[int]) -> tuple[int, int]:
-    """Return the columns of uniqueid and linkedid (-1: none), which is that of a channel created no later."""
+    """Return the columns of uniqueid and linkedid (-1: none). The linkedid's channel was created no later."""
     first, second = ids[0], ids[1] if len(ids) > 1 else -1
     if second >= 0:
         pairs = zip(map(clock.parse_creation, columns[first]), map(clock.parse_creation, columns[second]), strict=True)
@@ -206,7 +205,7 @@ def _is_time(text: str) -> bool:
 
 
 def _find_detail(kind: str, extra: str) -> str:
-    """Return the cause of a hang-up, or the class of the music that a stream plays; else ""."""
+    """Return the cause of a hang-up, or the class of the music on hold when a stream begins; otherwise ""."""
     if kind not in ("HANGUP", "STREAM_BEGIN"):
         return ""
     if old := _OLD_HANGUP.fullmatch(extra):
@@ -217,21 +216,3 @@ def _find_detail(kind: str, extra: str) -> str:
         return ""
     value = facts.get("hangupcause" if kind == "HANGUP" else "class", "") if isinstance(facts, dict) else ""
     return str(value)[:40]
-
-
-def _choose_instant(text: str, leg_id: str, zone: str) -> datetime:
-    """Return the instant of a time; in an hour that comes twice, the first one after the channel was created."""
-    instants = clock.list_possible_instants(text, zone, "event's")
-    second = clock.parse_channel_epoch(leg_id)
-    if second is None:
-        return instants[0]
-    created = datetime.fromtimestamp(second, UTC)
-    return next((instant for instant in instants if instant >= created), instants[-1])
-
-
-def _clean_line(line: bytes, encoding: str) -> str:
-    if len(line) > MAX_LINE_BYTES:
-        raise UnreadableLine(f"the line is longer than {MAX_LINE_BYTES} bytes")
-    if b"\0" in line:
-        raise UnreadableLine("the line has a NUL byte")
-    return decode_text(line, encoding).strip("\r\n\ufeff")

@@ -1,4 +1,4 @@
-"""Names of channels and queue members, and which of them are an agent's phone."""
+"""Names of channels and queue members, and which of them identify an agent's phone."""
 
 import re
 from collections.abc import Collection
@@ -16,16 +16,16 @@ _SIP_ESCAPE = re.compile(r'\\{1,3}(["\\])')  # chan_sip leaves one backslash bef
 
 @dataclass(frozen=True, slots=True)
 class AgentMatcher:
-    """Decides who is an agent: names that match the pattern as a whole, and names known from the queue log.
+    """Decides who is an agent: names that match the whole pattern, and names known from the queue log.
 
-    The pattern's first group, if it has one, is the agent's number.
+    The pattern's first group, if any, is the agent's number.
     """
 
     pattern: re.Pattern[str] = re.compile(AGENT_NUMBER_PATTERN, re.ASCII)
     known_agents: frozenset[str] = frozenset()
 
     def is_agent(self, name: str) -> bool:
-        """Return whether a name is an agent's."""
+        """Return whether a name identifies an agent."""
         return bool(self.find_number(name)) or name in self.known_agents
 
     def find_number(self, name: str) -> str:
@@ -34,9 +34,10 @@ class AgentMatcher:
         return (match[1] if match.re.groups and match[1] else match[0]) if match else ""
 
     def find_agent(self, channel: str, line_numbers: Collection[str] = ()) -> str:
-        """Return the agent or extension whose phone a channel goes to, else "".
+        """Return the agent or extension to whose phone a channel leads, otherwise "".
 
-        `line_numbers`: numbers in the channel's CDR line. One of them shows that 991001 is a second phone of 1001.
+        `line_numbers`: numbers in the channel's CDR line. They reveal, for example, that 991001 is a second phone of
+        1001.
         """
         if not channel:
             return ""
@@ -55,7 +56,7 @@ def parse_endpoint(channel: str) -> str:
 
 
 def parse_member(name: str) -> str:
-    """Return the agent that a queue log names: the number of PJSIP/1001, Agent/1001 or Local/1001@…, else the text itself."""
+    """Return the agent in a queue log: the number of PJSIP/1001, Agent/1001 or Local/1001@…, otherwise the text itself."""
     _, slash, peer = name.partition("/")
     return peer.partition("@")[0] if slash else name
 
@@ -67,7 +68,7 @@ def parse_caller_name(clid: str) -> str:
 
 
 def parse_caller_number(clid: str) -> str:
-    """Return the number in `"Name" <number>`, or the whole of any other caller id."""
+    """Return the number in `"Name" <number>`, or any other caller id unchanged."""
     parts = _split_caller_id(clid)
     return parts[1] if parts else clid
 

@@ -16,7 +16,7 @@ from hashlib import blake2b
 from types import MappingProxyType
 
 from ccfs.model.calls.agent_operation import NOT_APPLICABLE, SHIFT_STATES, AgentOperationType
-from ccfs.switches.asterisk.cdr import MAX_LINE_BYTES, decode_text
+from ccfs.switches.asterisk.cdr_files.cdr import MAX_LINE_BYTES, decode_text
 from ccfs.switches.asterisk.channels import parse_endpoint, parse_member
 from ccfs.switches.records import AgentEvent, QueueVisit, UnreadableLine
 
@@ -28,6 +28,10 @@ _COMPLETION_EVENTS = frozenset({"COMPLETEAGENT", "COMPLETECALLER"})
 _TRANSFER_EVENTS = frozenset({"TRANSFER", "BLINDTRANSFER", "ATTENDEDTRANSFER"})
 _ANSWERED_EVENTS = _COMPLETION_EVENTS | _TRANSFER_EVENTS | {"AGENTDUMP", "SYSCOMPAT"}
 END_EVENTS = _ABANDON_EVENTS | _ANSWERED_EVENTS  # events after which a caller is no longer in the queue
+EVENTS = END_EVENTS | {  # by which a queue log is recognised
+    *("ENTERQUEUE", "CONNECT", "RINGNOANSWER", "DID", "ADDMEMBER", "REMOVEMEMBER", "AGENTLOGIN", "AGENTLOGOFF"),
+    *("PAUSE", "UNPAUSE", "PAUSEALL", "UNPAUSEALL", "QUEUESTART", "CONFIGRELOAD"),
+}
 _EMPTY_VALUES = frozenset({"", "NONE", "REALTIME", "MANAGER"})
 _CAUSE_NO_ANSWER, _CAUSE_BY_AGENT, _CAUSE_AFTER_CALL = "2", "1", "0"  # causes of the interface's op_type list
 _DIALLED = re.compile(r"[+*#0-9]{1,20}")
@@ -64,7 +68,7 @@ def parse_line(line: bytes, encoding: str = "") -> QueueLine | None:
 
 
 def build_line(occurred_at: datetime, leg_id: str, queue: str, member: str, event: str, *arguments: str) -> QueueLine:
-    """Return a line of these fields as Asterisk writes them, with NONE for what is not there."""
+    """Return a line with these fields in Asterisk's form, with NONE for absent ones."""
     leg_id, queue, member = ("" if value in _EMPTY_VALUES else value for value in (leg_id, queue, member))
     return QueueLine(
         occurred_at=occurred_at,
@@ -77,7 +81,7 @@ def build_line(occurred_at: datetime, leg_id: str, queue: str, member: str, even
 
 
 def extract_queue_visit(line: QueueLine, names: MemberNames = NO_MEMBER_NAMES) -> QueueVisit | None:
-    """Return what the line reports of its call's visit, to be merged by `combine_visits`; None if nothing."""
+    """Return what the line reports about its call's visit, for `combine_visits`; None if it reports nothing."""
     if not line.leg_id or not line.queue:
         return None
     if line.event == "ENTERQUEUE":
@@ -102,9 +106,9 @@ def extract_queue_visit(line: QueueLine, names: MemberNames = NO_MEMBER_NAMES) -
 
 
 def combine_visits(known: QueueVisit, new: QueueVisit) -> QueueVisit:
-    """Combine two halves of one call's visits to one queue, in whatever order they arrive.
+    """Combine two halves of a call's visits to one queue, in any order.
 
-    A call that returns to a queue has been in it since it first entered; the last event counts.
+    A call that returns to a queue counts as being in it since it first entered, and the last event decides the outcome.
     """
     latest = max(known, new, key=_recency_key)
     answered = max(known, new, key=lambda half: (half.agent != "", _recency_key(half)))
@@ -151,12 +155,12 @@ def extract_agent_event(line: QueueLine, names: MemberNames = NO_MEMBER_NAMES) -
 
 
 def is_start(line: QueueLine) -> bool:
-    """Return whether the switch has started: calls of before are over."""
+    """Return whether the switch has started, which ends all earlier calls."""
     return line.event == "QUEUESTART"
 
 
 def find_agent(line: QueueLine, names: MemberNames = NO_MEMBER_NAMES) -> str:
-    """Return the agent of a line: a number where it is known, else the member's name, or ""."""
+    """Return the agent of a line: the number if it is known, otherwise the member's name, or ""."""
     return names.get(line.member) or parse_member(line.member)
 
 
@@ -207,7 +211,7 @@ def _compute_source_key(line: QueueLine, agent: str, op_type: int, cause: str, *
 
 
 def compute_line_key(line: QueueLine) -> str:
-    """Return 32 hex digits that identify a line by all that it says."""
+    """Return 32 hex digits that identify a line by its whole content."""
     texts = [line.occurred_at.isoformat(), line.leg_id, line.queue, line.member, line.event, *line.arguments]
     return blake2b("\x1f".join(texts).encode(), digest_size=16).hexdigest()
 
@@ -233,7 +237,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def _recency_key(half: QueueVisit) -> tuple[datetime, str, str]:
-    """Return a key that sorts visits by their last event; those of one instant have a fixed order."""
+    """Return a key that sorts visits by their last event. Visits with equal times have a fixed order."""
     return max(half.left_at or _NEVER, half.connected_at or _NEVER), half.outcome, half.agent
 
 

@@ -6,12 +6,11 @@ microseconds in newer versions, or seconds since 1970 in older ones. Old version
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from ccfs.switches.asterisk import clock
-from ccfs.switches.asterisk.cdr import MAX_LINE_BYTES, MAX_SAMPLE_BYTES, decode_text
-from ccfs.switches.asterisk.csv_dialect import DIALECTS, CsvDialect, split_fields
-from ccfs.switches.asterisk.queue_log import QueueLine, build_line
+from ccfs.switches.asterisk.cdr_files import clock
+from ccfs.switches.asterisk.cdr_files.cdr import MAX_SAMPLE_BYTES, clean_line
+from ccfs.switches.asterisk.cdr_files.csv_dialect import DIALECTS, CsvDialect, split_fields
+from ccfs.switches.asterisk.queue_log import EVENTS, QueueLine, build_line
 from ccfs.switches.records import UnreadableLine
 
 REQUIRED_COLUMNS = ("time", "callid", "queuename", "agent", "event")
@@ -30,10 +29,6 @@ _ALIASES = {
 }
 _ARGUMENTS = ("data1", "data2", "data3", "data4", "data5")
 COLUMNS = (*REQUIRED_COLUMNS, "data", *_ARGUMENTS)
-_EVENTS = frozenset(
-    {"ENTERQUEUE", "CONNECT", "COMPLETECALLER", "COMPLETEAGENT", "ABANDON", "RINGNOANSWER", "ADDMEMBER", "REMOVEMEMBER"}
-    | {"PAUSE", "UNPAUSE", "PAUSEALL", "UNPAUSEALL", "QUEUESTART", "CONFIGRELOAD", "EXITWITHTIMEOUT", "DID"}
-)
 _ORDERS = (  # of tables that were exported without a header
     ("id", *REQUIRED_COLUMNS, *_ARGUMENTS),
     ("id", *REQUIRED_COLUMNS, "data", *_ARGUMENTS),
@@ -54,12 +49,12 @@ class QueueTableLayout:
 
 
 def detect_layout(sample: Sequence[bytes], encoding: str = "") -> QueueTableLayout | None:
-    """Return the layout of an exported table, or None if the sample is of Asterisk's own file or of neither."""
+    """Return the layout of an exported table, or None if the sample is not from one."""
     for dialect in DIALECTS:
         rows = []
         for line in (line for line in sample[:50] if len(line) <= MAX_SAMPLE_BYTES):
             try:
-                text = _clean_line(line, encoding)
+                text = clean_line(line, encoding)
                 rows.append((text, split_fields(text, dialect)))
             except UnreadableLine:
                 continue
@@ -92,18 +87,18 @@ def _name_columns(rows: Sequence[tuple[str, list[str]]], dialect: CsvDialect, en
 
 def _has_shape(fields: Sequence[str], order: Sequence[str]) -> bool:
     named = dict(zip(order, fields, strict=False))
-    return named.get("event", "").upper() in _EVENTS and named["time"][:4].isdecimal()
+    return named.get("event", "").upper() in EVENTS and named["time"][:4].isdecimal()
 
 
 def get_column(name: str) -> str:
-    """Return the name of a column in Asterisk's own scripts."""
+    """Return the column's name in Asterisk's own scripts."""
     plain = name.strip().lower()
     return _ALIASES.get(plain, plain)
 
 
 def parse_line(line: bytes, layout: QueueTableLayout, zone: str) -> QueueLine | None:
-    """Return one row, or None for an empty line or the header; `zone` is that of local times. Raise UnreadableLine."""
-    text = _clean_line(line, layout.encoding)
+    """Return one row, or None for an empty line or the header; `zone` applies to local times. Raise UnreadableLine."""
+    text = clean_line(line, layout.encoding)
     if not text.strip() or text == layout.header:
         return None
     row = dict(zip(layout.names, split_fields(text, layout.dialect), strict=False))
@@ -114,24 +109,6 @@ def parse_line(line: bytes, layout: QueueTableLayout, zone: str) -> QueueLine | 
         arguments = row["data"].split("|")
     while arguments and not arguments[-1]:
         arguments.pop()
-    occurred_at = _choose_instant(row["time"], row.get("callid", ""), zone)
+    occurred_at = clock.choose_event_instant(row["time"], row.get("callid", ""), zone, "row's")
     fields = (row.get(name, "") for name in ("callid", "queuename", "agent", "event"))
     return build_line(occurred_at, *fields, *arguments)
-
-
-def _choose_instant(text: str, leg_id: str, zone: str) -> datetime:
-    """Return the instant of a time; in an hour that comes twice, the first one after the caller's channel was created."""
-    instants = clock.list_possible_instants(text, zone, "row's")
-    created = clock.parse_channel_epoch(leg_id)
-    if created is None:
-        return instants[0]
-    earliest = datetime.fromtimestamp(created, UTC)
-    return next((instant for instant in instants if instant >= earliest), instants[-1])
-
-
-def _clean_line(line: bytes, encoding: str) -> str:
-    if len(line) > MAX_LINE_BYTES:
-        raise UnreadableLine(f"the line is longer than {MAX_LINE_BYTES} bytes")
-    if b"\0" in line:
-        raise UnreadableLine("the line has a NUL byte")
-    return decode_text(line, encoding).strip("\r\n\ufeff")

@@ -1,7 +1,7 @@
-"""VICIdial's table `recording_log`: which recording is of which call and agent. A row becomes a CDR of the agent's talk.
+"""VICIdial's table `recording_log`: the call and agent of each recording. A row becomes a CDR of the agent's talk.
 
-`vicidial_id` is the uniqueid of an outbound call, and the `closecallid` of an inbound one, whose uniqueid is in
-vicidial_closer_log. VICIdial adds the row when the recording begins, and its end when it ends.
+`vicidial_id` is the uniqueid of an outbound call or the `closecallid` of an inbound one, whose uniqueid is in
+vicidial_closer_log. VICIdial adds the row when the recording begins, and the end of the recording when it ends.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ def is_inbound_id(vicidial_id: str) -> bool:
 def build_cdr(row: Mapping[str, str], inbound: Mapping[str, str], outbound: Mapping[str, str]) -> dict[str, str]:
     """Return the values of CDR_COLUMNS for a row, with those of its call in vicidial_closer_log or vicidial_log.
 
-    The durations are left out: they are corrected later, and would make another CDR of the row.
+    The durations are left out because they are corrected later, which would turn the row into another CDR.
     """
     unique_id = inbound.get("uniqueid", "") or ("" if is_inbound_id(row["vicidial_id"]) else row["vicidial_id"])
     agent = f"Agent/{row['user']}" if row["user"] else ""

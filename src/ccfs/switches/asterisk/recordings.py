@@ -1,4 +1,4 @@
-"""Names of recordings: files that a CDR line names, and calls that a file's name refers to."""
+"""Names of recordings: files that a CDR line names, and calls to which a file name refers."""
 
 import re
 from collections.abc import Iterator
@@ -20,8 +20,10 @@ _CALL_STAMP = re.compile(r"[0-9]{8}-?[0-9]{6}[_-].+")  # VICIdial's name of a re
 
 
 def list_named_files(recordingfile: str, userfield: str, lastapp: str, lastdata: str) -> tuple[str, ...]:
-    """Return the files that a CDR line names, each once: `recordingfile`, a `userfield` that is a file, those of the
-    applications MixMonitor and Monitor. A name may lack its extension."""
+    """Return the files that a CDR line names, without duplicates: `recordingfile`, a `userfield` with a file, those of the
+
+    applications MixMonitor and Monitor. A name may lack its extension.
+    """
     named = [recordingfile.strip(), userfield.removeprefix("audio:").strip()]
     if not is_audio_name(named[1]):
         named[1] = ""
@@ -35,10 +37,10 @@ def list_named_files(recordingfile: str, userfield: str, lastapp: str, lastdata:
 
 
 def list_possible_files(lastapp: str, lastdata: str, clid: str, joined_at: datetime) -> tuple[str, ...]:
-    """Return files that a line may have left: a conference's own recording, and that of a recording channel.
+    """Return files that a line may have produced: a conference's own recording, and that of a recording channel.
 
-    ConfBridge names its file by the conference and the second in which it starts. VICIdial calls a channel that records, and
-    gives it the file's name as the caller's name.
+    ConfBridge names its file after the conference and the second in which it starts. VICIdial calls a channel that
+    records, and passes the file name as the caller's name.
     """
     if lastapp.lower() == "confbridge":
         conference = re.split("[,|]", lastdata, maxsplit=1)[0].strip()
@@ -63,7 +65,7 @@ def find_call_ids(file_name: str) -> tuple[str, ...]:
 
 
 def _find_monitor_file(lastdata: str) -> str:
-    """Return the file of `Monitor(format,file,options)`; its two sides have the same name with -in and -out."""
+    """Return the file of `Monitor(format,file,options)`. Its two sides have the same name with -in and -out."""
     parts = [part.strip() for part in re.split("[,|]", lastdata, maxsplit=2)]
     return parts[1] if len(parts) > 1 else ""
 
@@ -74,7 +76,7 @@ def _iter_matches(stem: str) -> Iterator[re.Match[str]]:
 
 
 def _list_tails(before: str) -> list[str]:
-    """Return the texts that may be a system's name and the dash after it, the longest first."""
+    """Return the texts that may be a system name with a dash, the longest first."""
     if not before.endswith("-"):
         return []
     if stamps := list(_FREEPBX_PREFIX.finditer(before)):

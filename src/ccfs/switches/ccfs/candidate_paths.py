@@ -1,4 +1,4 @@
-"""Candidate paths of the file of an index row."""
+"""Candidate paths for the file of an index row."""
 
 import re
 from typing import Protocol

@@ -44,13 +44,13 @@ class LineReader:
         self.failed_attempts = 0  # lines that seemed to begin a record of several lines
 
     def peek(self, ahead: int) -> DecodedLine | None:
-        """Return the line after `ahead` others, or None if the file ends before it."""
+        """Return the line that follows `ahead` other lines, or None if the file ends before it."""
         while len(self._ahead) <= ahead and (line := next(self._lines, None)) is not None:
             self._ahead.append(line)
         return self._ahead[ahead] if ahead < len(self._ahead) else None
 
     def skip(self, count: int = 1) -> None:
-        """Skip lines that were peeked at."""
+        """Skip lines that were peeked."""
         for _ in range(count):
             line = self._ahead.popleft()
             self.lines_read += line.count if isinstance(line, EmptyLines) else 1
@@ -69,7 +69,7 @@ def iter_records(lines: LineReader, width: int) -> Iterator[tuple[int, list[str]
 
 
 def split_cells(text: str) -> list[str]:
-    """Return the cells of a record. Raise UnreadableLine if its quotes are not in order."""
+    """Return the cells of a record. Raise UnreadableLine if its quotes are malformed."""
     try:
         return next(csv.reader([text], strict=True))
     except (csv.Error, StopIteration) as error:
@@ -92,8 +92,8 @@ def _read_record(lines: LineReader, line: str | UnreadableLine, width: int) -> t
 def _read_multiline_record(lines: LineReader, text: str, width: int) -> tuple[list[str], int] | None:
     """Return a record whose quoted cell continues in the next lines; None if none of the right width begins here.
 
-    A line that is a record of its own ends the search: else one stray quote would consume good lines up to the next. Where
-    many searches have failed, a damaged file has quotes everywhere.
+    A line that is a complete record ends the search. Otherwise, a single stray quote would consume good lines up to the
+    next one. After many failed searches, the file is assumed to be damaged everywhere.
     """
     if lines.failed_attempts > _FREE_ATTEMPTS + lines.lines_read // _LINES_PER_ATTEMPT:
         return None
@@ -113,7 +113,7 @@ def _read_multiline_record(lines: LineReader, text: str, width: int) -> tuple[li
 
 
 def _count_cells(text: str) -> int:
-    """Return the number of cells of a line, 0 if its quotes are not in order."""
+    """Return the number of cells of a line, 0 if its quotes are malformed."""
     try:
         return len(split_cells(text))
     except UnreadableLine:
@@ -135,7 +135,7 @@ def _decode_lines(file: SupportsReadline) -> Iterator[DecodedLine]:
 
 
 def _skip_empty_lines(file: SupportsReadline) -> int:
-    """Skip empty lines without decoding each, as far as the file shows what follows. Return their number."""
+    """Skip empty lines without decoding them, if the file allows looking ahead. Return their number."""
     count = 0
     while isinstance(file, BufferedReader) and (ahead := file.peek(_CHUNK_BYTES)):
         end = ahead.rfind(b"\n", 0, len(ahead) - len(ahead.lstrip(b"\r\n"))) + 1

@@ -131,7 +131,7 @@ def _parse_row(cells: list[str], layout: _IndexLayout, zone_of: ZoneLookup) -> I
 
 
 def _detect_layout(lines: LineReader, name: str) -> _IndexLayout | None:
-    """Return the layout of the header, else of the first of some lines that fits a kind."""
+    """Return the layout of the header, otherwise of the first lines that fit a kind."""
     named = _find_kind_by_name(name)
     for ahead in range(MAX_RECORD_LINES):
         row = _cells_or_none(lines.peek(ahead))
@@ -157,7 +157,7 @@ def _find_kind_by_name(name: str) -> _IndexKind | None:
 
 
 def _detect_by_header(row: list[str], named: _IndexKind | None) -> _IndexLayout | None:
-    """Return the layout of the kind that shares most names with a header row; the file's name decides between equals."""
+    """Return the layout of the kind with the most names in the header row. The file name decides between equals."""
     folded = [_fold_name(cell) for cell in row]
     shared = {kind.name: sum(_fold_name(column) in folded for column in kind.widths) for kind in _KINDS}
     kind = max(_KINDS, key=lambda kind: (shared[kind.name], kind is named))
@@ -173,7 +173,7 @@ def _fold_name(name: str) -> str:
 
 
 def _detect_by_cells(row: list[str], named: _IndexKind | None) -> _IndexKind | None:
-    """Return the kind of a row without a header: by the file's name, else by the places of its dates."""
+    """Return the kind of a row without a header: by the file name, otherwise by the columns of its dates."""
     if named:
         return named if len(row) in named.cell_counts else None
     fitting = [kind for kind in _KINDS if len(row) in kind.cell_counts and _has_fitting_dates(row, kind)]
@@ -181,7 +181,7 @@ def _detect_by_cells(row: list[str], named: _IndexKind | None) -> _IndexKind | N
 
 
 def _has_fitting_dates(row: list[str], kind: _IndexKind) -> bool:
-    """Return whether cells that should be dates are dates or empty, at least one is a date, and no other cell is."""
+    """Return whether all expected dates are dates or empty, at least one is a date, and no other cell is."""
     is_date = [_DATE.fullmatch(cell.strip()) is not None for cell in row]
     expected_dates = [kind.widths[column] == DATE_WIDTH for column in _columns_by_position(kind, len(row)) if column]
     return any(is_date) and all(

@@ -1,4 +1,4 @@
-"""Parse the rows of index files: from values by column name to records. Times become instants."""
+"""Parse the rows of index files: convert values by column name to records, and times to instants."""
 
 import re
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _ORIGINAL_NAME = re.compile(r"[A-Za-z]:/(?P<vdn>[0-9]{1,9})/(?P<direction>[01])/
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexedRecording:
-    """One row of record.csv. Ingest finds its bytes. Instants in UTC."""
+    """One row of record.csv, without the audio. Instants in UTC."""
 
     account_id: str
     cc_id: str
@@ -78,7 +78,7 @@ class RowFields:
         return int(value)
 
     def get_time(self, name: str, zone: ZoneInfo | None = None, *, fold: int = 0) -> datetime | None:
-        """Return an instant, or None if the value is empty. Of an ambiguous time, `fold` chooses the earlier or the later."""
+        """Return an instant, or None if the value is empty. If a time is ambiguous, `fold` chooses the earlier or the later."""
         if not (value := self.get_text(name)):
             return None
         try:
@@ -94,7 +94,7 @@ class RowFields:
         return begin_at, end_at
 
     def compute_source_key(self) -> str:
-        """Return 32 hex digits of all known cells in the interface's order, whatever the order and columns of the file."""
+        """Return 32 hex digits of all known cells in the interface's order, regardless of the file's order and columns."""
         cells = [self._values.get(name, "").strip() for name in self._widths]
         while cells and not cells[-1]:
             cells.pop()

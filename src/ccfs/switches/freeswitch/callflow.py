@@ -39,7 +39,7 @@ class Talk(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallerProfile:
-    """One caller profile of a document, and those of the other party."""
+    """One caller profile of a document, with those of the other party."""
 
     caller: Mapping[str, str]
     times: Mapping[str, str] = field(default_factory=dict)
@@ -48,10 +48,10 @@ class CallerProfile:
 
 
 def describe_callflow(profiles: Sequence[CallerProfile], transfer_history: str) -> dict[str, str]:
-    """Return what the profiles, the latest first, say of the channel, as variables; {} if there are none.
+    """Return what the profiles, latest first, report about the channel, as variables; {} if there are none.
 
-    The numbers are those of the first profile that the dial plan reached beyond its public context. A channel that another one
-    was bridged to has swapped caller and callee: then the caller is the one whom the network announced.
+    The numbers are those of the first profile that the dial plan reached outside its public context. If another channel
+    was bridged to this one, its caller and callee are swapped: the caller is the number that the network announced.
     """
     if not profiles:
         return {}
@@ -72,7 +72,7 @@ def describe_callflow(profiles: Sequence[CallerProfile], transfer_history: str) 
 
 
 def list_talks(profiles: Iterable[CallerProfile], transfer_history: str) -> list[Talk]:
-    """Return the conversations of a channel by its profiles, the earliest first."""
+    """Return the conversations of a channel according to its profiles, earliest first."""
     talks = []
     for profile in profiles:
         other = profile.originatee or profile.originator
@@ -99,7 +99,7 @@ def load_talks(variables: ChannelVariables) -> list[Talk]:
 
 
 def describe_queue_entries(applications: Iterable[Mapping[str, str]]) -> str:
-    """Return the queues in which mod_callcenter ran, with the seconds, as JSON; "" if there were none."""
+    """Return, as JSON, the mod_callcenter queues, each with the second in which the caller entered it; "" if none."""
     entries = [
         (strip_domain(clean_text(application.get("app_data", "")))[:_MAX_NUMBER], _parse_seconds(stamp))
         for application in applications
@@ -115,6 +115,6 @@ def load_queue_entries(variables: ChannelVariables) -> list[tuple[str, int]]:
 
 
 def _parse_seconds(text: str) -> int:
-    """Return the whole seconds of a number of microseconds; 0 if it is none, or not a time."""
+    """Return a number of microseconds in whole seconds; 0 if it is not a number, or not a time."""
     is_time = text.isascii() and text.isdecimal() and 15 <= len(text) <= 17
     return int(text) // _MICROSECONDS if is_time else 0

@@ -94,7 +94,7 @@ _REASON_BY_CANCEL_REASON: Final[dict[str, LeaveReason]] = {  # mod_callcenter's 
 
 
 def find_release_cause(cause: str, q850: str) -> int:
-    """Return hangup_cause_q850 if it is given, else the Q.850 number of the name; 16 for FreeSWITCH's own causes."""
+    """Return hangup_cause_q850 if present, otherwise the Q.850 number of the name; 16 for FreeSWITCH's own causes."""
     if q850.isascii() and q850.isdigit() and 0 < int(q850[:4]) <= _MAX_Q850:
         return int(q850[:4])
     return _Q850_BY_CAUSE.get(cause.upper(), NORMAL_CLEARING if cause else 0)

@@ -9,12 +9,12 @@ from ccfs.switches.freeswitch.talk_parts import build_joined_parts, list_joined_
 
 
 def join_call_legs(channels: Iterable[ChannelLeg]) -> list[ChannelLeg]:
-    """Return the channels in their order, those of one call under the uuid of its first one.
+    """Return the channels in their order, with those of a call under the uuid of its first channel.
 
-    A channel names its parent, but not its parent's: chains are followed as far as the given channels reach. In CSV only
-    the a-leg names the other (bleg_uuid): a channel without a parent becomes the child of one that was bridged to it.
-    `assign_roles` assigns their roles. All channels get the first one's call type.
-    Joined channels may be joined with others later; the result does not depend on the order.
+    A channel names its parent, but not the parent's parent: chains are followed through the given channels. In CSV,
+    only the a-leg names the other (bleg_uuid): a channel without a parent becomes the child of one to which it was
+    bridged. `assign_roles` assigns their roles. All channels get the first one's call type. Joined channels may be
+    joined with others later. The result does not depend on the order.
     """
     legs = list(channels)
     trees = _build_trees(legs)
@@ -40,7 +40,9 @@ def join_call_talks(channels: Iterable[ChannelLeg]) -> list[ChannelLeg]:
     split = [
         leg
         for root, members in calls.items()
-        for leg in split_talks(next((one for one in members if one.switch_leg_id == root), None), members, known)
+        for leg in split_talks(
+            next((member for member in members if member.switch_leg_id == root), None), members, known
+        )
     ]
     return split + [part for leg in legs for part in build_joined_parts(leg, known)]
 

@@ -45,7 +45,7 @@ class _ChannelTimes:
 def build_leg(
     variables: ChannelVariables, *, zone: ZoneInfo, agents: re.Pattern[str] = DEFAULT_AGENT_PATTERN
 ) -> ChannelLeg:
-    """Return the leg of a channel. `zone` is that of local stamps, used where epochs are missing.
+    """Return the leg of a channel. `zone` applies to local stamps, which are used if epochs are missing.
 
     Raise UnreadableLine if uuid or times are missing or contradict each other.
     """
@@ -97,7 +97,7 @@ def build_leg(
 
 
 def _find_numbers(variables: ChannelVariables, parties: ChannelParties, *, is_first: bool) -> tuple[str, str]:
-    """Return caller and callee. Where a program called a phone first, the phone calls whom it was connected to then."""
+    """Return caller and callee. If a program called a phone first, the phone counts as calling the other party."""
     caller = get_first_non_empty(variables, "pre_transfer_caller_id_number", "caller_id_number")
     callee = get_first_non_empty(variables, "destination_number", "dialed_user")
     phone = parties.callee_agent
@@ -108,7 +108,7 @@ def _find_numbers(variables: ChannelVariables, parties: ChannelParties, *, is_fi
 
 
 def _keep_agent(talk: Talk, agents: re.Pattern[str]) -> Talk:
-    """Return the talk with its number only if it is an agent's."""
+    """Return the talk, with its number only if it belongs to an agent."""
     is_agent = not talk.is_outside and agents.fullmatch(talk.number) is not None
     return talk._replace(number=talk.number if is_agent else "")
 
@@ -142,7 +142,7 @@ def _find_parent(variables: ChannelVariables, uuid: str) -> str:
 
 
 def _resolve_times(variables: ChannelVariables, zone: ZoneInfo) -> _ChannelTimes:
-    """Return begin, answer and end. Durations fill those that are missing or ambiguous."""
+    """Return begin, answer and end. Durations replace those that are missing or ambiguous."""
     begin, answer, end = (parse_event_time(variables, event, zone) for event in ("start", "answer", "end"))
     duration, billsec = parse_duration(variables, "duration"), parse_duration(variables, "billsec")
     begin = begin or _subtract(end, duration) or answer or _subtract(end, billsec)

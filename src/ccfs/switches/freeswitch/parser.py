@@ -7,19 +7,19 @@ from operator import itemgetter
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
-from ccfs.switches.freeswitch.csv_lines import parse_csv_variables
-from ccfs.switches.freeswitch.documents import (
+from ccfs.switches.freeswitch.formats.csv_lines import parse_csv_variables
+from ccfs.switches.freeswitch.formats.documents import (
     XML_REPAIR,
     extract_json_variables,
     parse_json,
     parse_xml_variables,
 )
+from ccfs.switches.freeswitch.formats.xml_repair import RepairNote
 from ccfs.switches.freeswitch.join_legs import join_call_legs
 from ccfs.switches.freeswitch.legs import DEFAULT_AGENT_PATTERN, build_leg
 from ccfs.switches.freeswitch.queue_visits import build_queue_visits
 from ccfs.switches.freeswitch.roles import ChannelLeg
 from ccfs.switches.freeswitch.variables import ChannelVariables
-from ccfs.switches.freeswitch.xml_repair import RepairNote
 from ccfs.switches.records import QueueVisit, UnreadableLine
 
 FreeSwitchRecord: TypeAlias = ChannelLeg | QueueVisit | RepairNote | UnreadableLine
@@ -34,13 +34,13 @@ def parse_cdr_data(
     agents: re.Pattern[str] = DEFAULT_AGENT_PATTERN,
     columns: Sequence[str] = (),
 ) -> list[tuple[int, FreeSwitchRecord]]:
-    """Return all channels and queue visits in a CSV, JSON or XML CDR file, each with its line number, from 1.
+    """Return all channels and queue visits in a CSV, JSON or XML CDR file, each with its line number, starting at 1.
 
-    `data` is a whole document, or whole lines of CSV or JSON lines; `zone` is that of the switch's local stamps;
-    `agents` matches agents' extensions as a whole; `columns` are those of the operator's own CSV template (see
-    `parse_columns`). What cannot be parsed is returned as an UnreadableLine with the reason, what an XML document lost in
-    its repair as a RepairNote. The channels of a call that
-    are in `data` are joined; `join_call_legs` joins those of several files.
+    `data` is a complete document, or complete lines of CSV or JSON; `zone` applies to the switch's local stamps;
+    `agents` must match whole extensions; `columns` are those of the operator's own CSV template (see `parse_columns`).
+    Anything that cannot be parsed is returned as an UnreadableLine with the reason, and what an XML document lost in
+    its repair as a RepairNote. Channels of the same call in `data` are joined; `join_call_legs` joins those of several
+    files.
     """
     return parse_channels(_iter_variables(data, columns), zone=zone, agents=agents)
 
@@ -51,7 +51,7 @@ def parse_channels(
     zone: ZoneInfo,
     agents: re.Pattern[str] = DEFAULT_AGENT_PATTERN,
 ) -> list[tuple[int, FreeSwitchRecord]]:
-    """Return as `parse_cdr_data` does, of variables that were read already, or of the reason why they could not be."""
+    """Return the same as `parse_cdr_data` for variables that were read already, or for the reason why they could not be."""
     channels: list[tuple[int, ChannelLeg]] = []
     others: list[tuple[int, FreeSwitchRecord]] = []
     for number, variables in numbered_variables:
@@ -88,7 +88,7 @@ def _parse_xml(data: bytes) -> ChannelVariables | UnreadableLine:
 
 
 def _iter_json(data: bytes) -> Iterator[NumberedVariables]:
-    """Parse one object, an array of objects, or one object a line. Objects that are no CDRs are reported once."""
+    """Parse one object, an array of objects, or one object per line. Objects that are not CDRs are reported once."""
     try:
         whole = parse_json(data)
     except UnreadableLine as error:
@@ -108,7 +108,7 @@ def _iter_json(data: bytes) -> Iterator[NumberedVariables]:
 
 
 def _iter_json_lines(data: bytes, error: UnreadableLine) -> Iterator[NumberedVariables]:
-    """Parse lines that are an object each. If none is, the data is one damaged document."""
+    """Parse lines with one object each. If no line is an object, the data is one damaged document."""
     lines = ((number, line) for number, line in enumerate(BytesIO(data), 1) if line.strip())
     parsed = list(_leave_out_rest((number, _parse_json_line(line)) for number, line in lines))
     if all(isinstance(variables, UnreadableLine) for _, variables in parsed):
@@ -146,7 +146,7 @@ def _parse_csv_line(line: bytes, columns: Sequence[str]) -> ChannelVariables | U
 
 
 def _leave_out_rest(parsed: Iterable[NumberedVariables]) -> Iterator[NumberedVariables]:
-    """Yield the lines until most of very many cannot be read: a damaged document may have millions of short ones."""
+    """Yield the lines. Stop if most of many lines are unreadable: a damaged document may have millions of short ones."""
     unreadable = 0
     for count, (number, variables) in enumerate(parsed, 1):
         yield number, variables

@@ -1,7 +1,7 @@
-"""Find the two parties of a channel: the extension that called on it, the extension that was called, and outside numbers.
+"""Find the parties of a channel: the calling extension, the called extension, and outside numbers.
 
-A short number is an extension or an outside number (10086, 911). The gateway, the profile, the context and the registered
-user decide; the agent pattern decides alone only where a channel has none of them.
+A short number may be an extension or an outside number (10086, 911). The gateway, the profile, the context and the
+registered user decide. The agent pattern decides alone only if a channel has none of them.
 """
 
 import re
@@ -30,7 +30,7 @@ _LEG_SEPARATOR = re.compile(r"\|:|ARRAY::")  # "ARRAY::uuid;name;number|:uuid;na
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelParties:
-    """The extensions and the sides of a channel, by its own variables."""
+    """The extensions and the sides of a channel, according to its own variables."""
 
     direction: str = ""  # "inbound": a phone or trunk dialled; "outbound": the switch dialled; "" if unknown
     caller_agent: str = ""  # extension that calls, else ""
@@ -41,7 +41,7 @@ class ChannelParties:
 
 
 def find_parties(variables: ChannelVariables, agents: re.Pattern[str], *, is_b_leg: bool) -> ChannelParties:
-    """Return the parties. `agents` matches an extension as a whole."""
+    """Return the parties. `agents` must match the whole extension."""
     direction = variables.get("direction", "") or ("outbound" if is_b_leg else "")
     caller_side = _find_caller_side(variables, direction)
     callee_side = _find_callee_side(variables, direction)
@@ -87,7 +87,7 @@ def _is_in_mailbox(variables: ChannelVariables) -> bool:
 
 
 def _find_phone_side(variables: ChannelVariables, *user_variables: str) -> str:
-    """Return the side of the phone or trunk that the channel itself leads to."""
+    """Return the side of the phone or trunk to which the channel leads."""
     if get_first_non_empty(variables, *_GATEWAY_VARIABLES):
         return OUTSIDE
     if get_first_non_empty(variables, *user_variables):
@@ -114,9 +114,10 @@ def _is_bridged_outside(variables: ChannelVariables) -> bool:
 def _find_callee_agent(
     variables: ChannelVariables, agents: re.Pattern[str], direction: str, side: str, *, is_b_leg: bool
 ) -> str:
-    """Return the extension that answered, else the one that was called.
+    """Return the extension that answered, otherwise the called one.
 
-    An a-leg names who answered in originated_legs and last_sent_callee_id_number: its b-legs may not be logged.
+    An a-leg names the extension that answered in originated_legs and last_sent_callee_id_number, because its b-legs may
+    not be logged.
     """
     if side == OUTSIDE:
         return ""
@@ -133,7 +134,7 @@ def _find_callee_agent(
 
 
 def _find_answering_number(variables: ChannelVariables, is_service: bool) -> str:
-    """Return the number that an a-leg names as the one that answered, else ""."""
+    """Return the number that answered according to an a-leg, otherwise ""."""
     if variables.get("last_app") in _JOINING_APPLICATIONS:
         return ""
     if is_service and not get_first_non_empty(variables, *_BRIDGE_VARIABLES):
@@ -142,7 +143,7 @@ def _find_answering_number(variables: ChannelVariables, is_service: bool) -> str
 
 
 def _find_originated_number(variables: ChannelVariables) -> str:
-    """Return the number of the leg in originated_legs that the channel was bridged to last, else ""."""
+    """Return the number of the leg in originated_legs to which the channel was bridged last, otherwise ""."""
     peer = get_first_non_empty(variables, "bridge_uuid", "last_bridge_to", "cc_agent_uuid").lower()
     text = variables.get("originated_legs", "")[:_MAX_LEGS_LENGTH]
     for leg in _LEG_SEPARATOR.split(text) if peer else ():

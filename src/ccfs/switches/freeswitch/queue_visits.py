@@ -1,4 +1,4 @@
-"""Queue visits by the variables that mod_callcenter sets, and by the callflow where a later queue has overwritten them."""
+"""Queue visits from the variables of mod_callcenter and, if a later queue has overwritten them, from the callflow."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ _OUTCOME_BY_CANCEL_REASON: Final = {  # QueueVisit has the words of Asterisk's q
 def build_queue_visits(variables: ChannelVariables, leg: ChannelLeg, *, zone: ZoneInfo) -> list[QueueVisit]:
     """Return the queue visits of a member's channel of mod_callcenter, or what an agent's channel adds to one.
 
-    Where the queue names its agents by UUIDs, the agent's channel tells which extension answered.
+    If the queue identifies its agents by UUIDs, the agent's channel shows which extension answered.
     """
     if leg.queue_side == "agent":
         return _build_answers(variables, leg)
@@ -49,8 +49,8 @@ def build_queue_visits(variables: ChannelVariables, leg: ChannelLeg, *, zone: Zo
 def find_queue_agent(variables: ChannelVariables, extension: str) -> str:
     """Return the agent of mod_callcenter, "" if none answered.
 
-    FusionPBX names agents by UUIDs: the extension that rang says more. Where it is unknown, the UUID is written without
-    hyphens, as the column of agents has 32 characters.
+    FusionPBX identifies agents by UUIDs, so the extension that rang is preferred. If it is unknown, the UUID is written
+    without hyphens, because the column of agents has 32 characters.
     """
     if variables.get("cc_side") != "agent" and not variables.get("cc_queue_answered_epoch", "").strip("0"):
         return ""
@@ -61,7 +61,7 @@ def find_queue_agent(variables: ChannelVariables, extension: str) -> str:
 
 
 def find_talking_agent(variables: ChannelVariables, talks: Sequence[Talk]) -> str:
-    """Return the agent to whom mod_callcenter bridged the channel, by the callflow; else ""."""
+    """Return the agent to whom mod_callcenter bridged the channel according to the callflow; otherwise ""."""
     answered = variables.get("cc_queue_answered_epoch", "")
     if not answered.isdecimal() or len(answered) > 11:
         return ""
@@ -70,21 +70,21 @@ def find_talking_agent(variables: ChannelVariables, talks: Sequence[Talk]) -> st
 
 
 def find_first_queue(variables: ChannelVariables, queue: str) -> str:
-    """Return the queue that the caller entered before the present one, unless somebody answered there; else ""."""
+    """Return the queue that the caller entered before the current one, unless somebody answered there; otherwise ""."""
     talks = load_talks(variables)
     entries = [name for name, second in load_queue_entries(variables) if not any(talk.begin < second for talk in talks)]
     return entries[0] if queue and entries and entries[0] != queue else ""
 
 
 def find_cancel_reason(variables: ChannelVariables) -> str:
-    """Return why mod_callcenter gave the call up; "" if an agent answered, whatever an earlier queue did."""
+    """Return why mod_callcenter cancelled the call; "" if an agent answered, whatever an earlier queue did."""
     if variables.get("cc_cause") == "answered":
         return ""
     return variables.get("cc_cancel_reason", "").upper().replace("NONE", "")
 
 
 def _iter_earlier_visits(variables: ChannelVariables, leg: ChannelLeg, zone: ZoneInfo) -> Iterator[QueueVisit]:
-    """Yield the visits to queues before the latest, whose variables are gone: by the callflow."""
+    """Yield the visits before the latest one from the callflow, because their variables have been overwritten."""
     canceled = parse_event_time(variables, "cc_queue_canceled", zone)
     for (queue, second), (_, following) in pairwise(leg.queue_entries):
         if not queue or queue == leg.queue:
@@ -123,7 +123,7 @@ def _is_uuid_without_hyphens(agent: str) -> bool:
 
 
 def _find_outcome(variables: ChannelVariables, leg: ChannelLeg, *, answered: datetime | None) -> str:
-    """Return the last event of the visit. The agent's talk ended by a transfer if the caller talked to somebody else then."""
+    """Return the last event of the visit. If the caller then talked to somebody else, the agent's talk ended by a transfer."""
     if answered is None:
         return _OUTCOME_BY_CANCEL_REASON.get(variables.get("cc_cancel_reason", "").upper(), "ABANDON")
     if any(_to_instant(talk.begin) > answered + _CLOCK_TOLERANCE for talk in leg.talks):

@@ -1,4 +1,4 @@
-"""Names of recordings: files that a channel's variables name, and channels that a file's name contains."""
+"""Names of recordings: files that a channel's variables name, and channels that a file name contains."""
 
 import re
 
@@ -31,9 +31,9 @@ _OPTIONS = re.compile(r"^(?:\{[^}]*\}|\[[^\]]*\])")  # "{append=true}/path"
 
 
 def find_channel_ids(path: str) -> tuple[str, ...]:
-    """Return the UUIDs of channels in a recording's name, in lower case with hyphens, each once.
+    """Return the UUIDs of channels in a recording's name, in lower case with hyphens, without duplicates.
 
-    A name without one may be in a folder named for the channel: the nearest such folder counts.
+    If the name has none, the nearest folder named after a channel counts.
     """
     for part in reversed(re.split(r"[/\\]", path.lower()[-_MAX_PATH_LENGTH:])):
         if ids := _find_ids_in_name(part):
@@ -42,7 +42,7 @@ def find_channel_ids(path: str) -> tuple[str, ...]:
 
 
 def _find_ids_in_name(name: str) -> tuple[str, ...]:
-    """Return the UUIDs with hyphens. Of more than 32 hex digits without, the first and the last 32 may be one."""
+    """Return the UUIDs with hyphens. If there are more than 32 hex digits without hyphens, try the first and the last 32."""
     found = [(match.start(), match[0]) for match in _UUID.finditer(name)]
     for match in _HEX_DIGITS.finditer(name):
         found += [
@@ -56,9 +56,9 @@ def _add_hyphens(digits: str) -> str:
 
 
 def list_named_files(variables: ChannelVariables) -> tuple[str, ...]:
-    """Return the files that the channel was recorded to: paths on the switch, each once.
+    """Return the files to which the channel was recorded: paths on the switch, without duplicates.
 
-    Where it was recorded to a URL, no file is expected.
+    For a recording to a URL, no file is expected.
     """
     named = [variables[name] for name in _PATH_VARIABLES if variables.get(name)]
     folder, name = variables.get("record_path", ""), variables.get("record_name", "")
@@ -75,7 +75,7 @@ def _split_paths(value: str) -> list[str]:
 
 
 def _strip_limits(part: str) -> str:
-    """Return a path without the limits after it."""
+    """Return a path without the limits that follow it."""
     limits = _REVERSED_LIMITS.match(part[::-1])
     return part[: len(part) - limits.end()].strip() if limits else part
 

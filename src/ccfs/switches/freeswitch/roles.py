@@ -1,4 +1,4 @@
-"""Assign each channel its role in its call: the call's type, and the device and agent that the channel counts for."""
+"""Assign each channel its role in its call: the call's type, and the device and agent for which the channel counts."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -14,9 +14,9 @@ from ccfs.switches.records import Leg
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelLeg(Leg):
-    """A leg, and what joins it to its call's other channels.
+    """A leg, with what joins it to the other channels of its call.
 
-    The fields without comparison are the channel's own: the other channels of its call never change them.
+    The fields that are not compared belong to the channel itself: other channels of its call never change them.
     """
 
     context: str = ""  # dial-plan context
@@ -87,9 +87,10 @@ def _find_hangup_side(leg: ChannelLeg, call_type: CallType, agent: str) -> str:
 
 
 class _Children:
-    """Facts of the further channels of a call that the roles of its first ones depend on.
+    """Facts about the other channels of a call, on which the roles of its first channels depend.
 
-    An id may be used again, so that a call has many first channels: asking all children of each would take quadratic time.
+    An id may be reused, so that a call has many first channels. Checking all children of each would take quadratic
+    time.
     """
 
     def __init__(self, children: Sequence[ChannelLeg]) -> None:
@@ -105,7 +106,7 @@ class _Children:
         self._callers_from_agents = {child.caller_no for child in undirected if child.caller_agent}
 
     def has_agent(self, first: ChannelLeg) -> bool:
-        """Return whether a channel leads to an agent's phone, in a call that begins with the first one."""
+        """Return whether a channel leads to an agent's phone, in a call that begins with this first channel."""
         if self._has_directed_agent or first.caller_no in self._callers_to_agents:
             return True
         return len(self._callers_from_agents) > (first.caller_no in self._callers_from_agents)
@@ -129,7 +130,7 @@ def _find_call_type(first: ChannelLeg, children: _Children) -> CallType:
 
 
 def _find_first_role(leg: ChannelLeg, call_type: CallType, children: _Children) -> _Role:
-    """Return the role of a call's first channel. It counts for an agent only where no other channel does so better."""
+    """Return the role of a call's first channel. It counts for an agent only if no other channel does so better."""
     if leg.queue:
         return _find_queue_role(leg, children.queue_agents)
     flow = _Role(DeviceType.FLOW, leg.context, "")
@@ -164,10 +165,11 @@ def _find_child_role(leg: ChannelLeg, first: ChannelLeg | None) -> _Role:
 
 
 def _find_child_agent(leg: ChannelLeg, first: ChannelLeg | None) -> str:
-    """Return the extension whose phone a further channel of the call leads to, else "".
+    """Return the extension to whose phone a further channel of the call leads, otherwise "".
 
-    A channel that a phone dialled itself (to pick up a call, to take a parked one) is that phone's. In CSV, which lacks the
-    direction, a caller of its own shows it: a channel that the switch dialled has the caller of the first channel.
+    A channel that a phone dialled itself (to pick up a call, or to retrieve a parked one) belongs to that phone. CSV
+    lacks the direction, but such a channel has a caller of its own: a channel that the switch dialled has the caller of
+    the first channel.
     """
     is_dialled = leg.direction == "outbound" or leg.is_b_leg
     if not _has_direction(leg):

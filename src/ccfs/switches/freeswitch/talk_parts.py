@@ -1,8 +1,8 @@
 """Talks of a call that no channel's own record reports, and talks that end before their channel does.
 
-FreeSWITCH logs the a-legs alone unless it is set otherwise, and FusionPBX leaves it so. Then the callflow of the caller's channel
-says with whom it talked and when. It says so, too, where the other channel is logged under another call: that of a consultation
-before a transfer.
+By default, FreeSWITCH logs only a-legs, and FusionPBX does not change this. The callflow of the caller's channel then
+shows with whom it talked and when. It also shows this if the other channel is logged under another call, that of a
+consultation before a transfer.
 """
 
 from collections.abc import Collection, Sequence
@@ -18,16 +18,17 @@ _CLOCK_STEP = timedelta(seconds=1)  # of a CDR's times
 
 
 def build_joined_parts(leg: ChannelLeg, known: Collection[str]) -> list[ChannelLeg]:
-    """Return a leg for each talk with a caller whose call this channel has joined, and whose own record is not there.
+    """Return a leg for each talk with a caller whose call this channel joined, if the caller has no record.
 
-    Without b-legs, FreeSWITCH does not log a caller who was picked up, fetched from a parking slot, or handed over after a
-    consultation: to be bridged made that channel a b-leg. The part is in the caller's call, under the caller's uuid.
+    Without b-legs, FreeSWITCH does not log a caller who was picked up, retrieved from a parking slot, or transferred
+    after a consultation, because bridging turned the caller's channel into a b-leg. The part belongs to the caller's
+    call, under the caller's uuid.
     """
     return [_build_joined_part(leg, talk) for talk in list_joined_talks(leg, known)]
 
 
 def list_joined_talks(leg: ChannelLeg, known: Collection[str]) -> list[Talk]:
-    """Return the channel's talks with callers whose call it has joined, and whose own record is not known."""
+    """Return the channel's talks with callers whose call it joined and who have no record."""
     if leg.queue or not _find_joining_agent(leg):
         return []
     return [talk for talk in leg.talks if talk.caller and talk.peer not in known]
@@ -62,7 +63,7 @@ def _find_joined_type(talk: Talk) -> CallType:
 
 
 def split_talks(root: ChannelLeg | None, members: Sequence[ChannelLeg], known: Collection[str]) -> list[ChannelLeg]:
-    """Return the legs of a call, with a leg for each talk of the first channel that no other one reports."""
+    """Return the legs of a call, with a leg for each of the first channel's talks that no other channel reports."""
     if root is None:
         return [_end_before_joining(leg, list_joined_talks(leg, known)) for leg in members]
     present = {leg.switch_leg_id for leg in members}
@@ -77,7 +78,7 @@ def split_talks(root: ChannelLeg | None, members: Sequence[ChannelLeg], known: C
 
 
 def _split_root(root: ChannelLeg, present: Collection[str], known: Collection[str]) -> list[ChannelLeg]:
-    """Return the leg of the call's first channel, and one for each of its talks that is not reported otherwise."""
+    """Return the leg of the call's first channel, and one for each of its talks that is not reported elsewhere."""
     joined = list_joined_talks(root, known)  # of other calls
     own = [talk for talk in root.talks if talk not in joined]
     if joined and root.talks[-1] == joined[-1]:
@@ -96,9 +97,9 @@ def _split_root(root: ChannelLeg, present: Collection[str], known: Collection[st
 
 
 def _end_before_joining(leg: ChannelLeg, joined: Sequence[Talk]) -> ChannelLeg:
-    """Return the leg of a channel as it was before it talked to the caller whose call it has joined.
+    """Return the leg of a channel up to its talk with the caller whose call it joined.
 
-    A consultation before a transfer is no talk of the caller's call.
+    A consultation before a transfer is not part of the caller's call.
     """
     if not joined:
         return leg
@@ -110,7 +111,7 @@ def _end_before_joining(leg: ChannelLeg, joined: Sequence[Talk]) -> ChannelLeg:
 
 
 def _narrow_root(root: ChannelLeg, talk: Talk, *, is_last: bool) -> ChannelLeg:
-    """Return the leg of a channel whose other side is not logged: it is the first talk's."""
+    """Return the leg of a channel whose other side is not logged, limited to its first talk."""
     queue = _find_queue(root, talk)
     narrowed = replace(root, answer=_to_instant(talk.begin), end=_find_end(root, talk))
     if queue:
@@ -146,14 +147,14 @@ def _build_part(root: ChannelLeg, talk: Talk) -> ChannelLeg:
 
 
 def _find_last_reason(root: ChannelLeg) -> int:
-    """Return who ended the last talk, by the first channel's record."""
+    """Return who ended the last talk, according to the first channel's record."""
     if root.call_type != CallType.OUTBOUND and root.hangup_by in ("recv_bye", "send_bye"):
         return LeaveReason.USER_HUNG_UP if root.hangup_by == "recv_bye" else LeaveReason.AGENT_HUNG_UP
     return LeaveReason.NORMAL
 
 
 def _find_queue(root: ChannelLeg, talk: Talk) -> str:
-    """Return the queue through which the channel got to a talk: the one that it entered last, unless it talked since."""
+    """Return the queue that led to a talk: the one entered last, unless the channel has talked since."""
     if not root.queue:
         return ""
     before = [name for name, second in root.queue_entries if second <= talk.begin]
@@ -165,14 +166,14 @@ def _find_queue(root: ChannelLeg, talk: Talk) -> str:
 
 
 def _begin_with_talk(root: ChannelLeg, talk: Talk) -> ChannelLeg:
-    """Return the leg of an agent who calls; the talk begins when somebody answers, not when a program's call does."""
+    """Return the leg of a calling agent. The talk begins when the other party answers, not the program's call."""
     if root.call_type == CallType.OUTBOUND and root.device_type == DeviceType.AGENT and root.answer:
         return replace(root, answer=max(root.answer, _to_instant(talk.begin)))
     return root
 
 
 def _trim_child(leg: ChannelLeg, root: ChannelLeg, present: set[str]) -> ChannelLeg:
-    """Return a further channel's leg without what is no talk of this call: before the caller, and with other calls."""
+    """Return a further channel's leg limited to the talk of this call, without talks before the caller and with other calls."""
     if not leg.talks or leg.answer is None:
         return _mark_transfer(leg, root)
     peers = [talk.peer for talk in leg.talks]
@@ -185,7 +186,7 @@ def _trim_child(leg: ChannelLeg, root: ChannelLeg, present: set[str]) -> Channel
 
 
 def _mark_transfer(leg: ChannelLeg, root: ChannelLeg) -> ChannelLeg:
-    """Return the leg of an agent who left the caller to somebody else as transferred."""
+    """Return the leg of an agent who passed the caller to somebody else as transferred."""
     if leg.answer is None or not leg.agent or not any(talk.peer == leg.switch_leg_id for talk in root.talks):
         return leg
     goes_on = any(_to_instant(talk.begin) >= leg.end - _CLOCK_STEP for talk in root.talks)
@@ -193,7 +194,7 @@ def _mark_transfer(leg: ChannelLeg, root: ChannelLeg) -> ChannelLeg:
 
 
 def _exclude_mailbox(root: ChannelLeg) -> ChannelLeg:
-    """Return the leg of a caller whom a mailbox answered: the phone that rang before is not logged, and did not talk."""
+    """Return the leg of a caller whom a mailbox answered: the phone that rang before is not logged and did not talk."""
     if not root.mailbox_agent or root.answer is None or root.queue:
         return root
     agent = root.mailbox_agent

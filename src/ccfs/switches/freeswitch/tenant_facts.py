@@ -10,7 +10,7 @@ _DID_VARIABLES = ("destination_number", "caller_destination", "sip_to_user", "si
 
 
 def collect_call_facts(variables: ChannelVariables, parties: ChannelParties) -> CallFacts:
-    """Return what tenant rules match. A number that an extension dialled is no DID of its tenant's."""
+    """Return the facts that tenant rules match. A number that an extension dialled is not a DID of its tenant."""
     queue, context, code = (variables.get(name, "") for name in ("cc_queue", "context", "accountcode"))
     is_inbound = parties.direction != "outbound" and not parties.caller_agent and parties.caller_side != INSIDE
     candidates = [*(variables.get(name, "") for name in _DOMAIN_VARIABLES), queue.partition("@")[2]]
@@ -22,9 +22,9 @@ def collect_call_facts(variables: ChannelVariables, parties: ChannelParties) -> 
 
 
 def find_domain(variables: ChannelVariables) -> str:
-    """Return the domain that the switch names as the channel's tenant, in lower case; "" if it names none.
+    """Return the domain that identifies the channel's tenant, in lower case; "" if there is none.
 
-    FusionPBX gives a domain's dial plan the domain's name as its context.
+    FusionPBX uses the domain's name as the context of its dial plan.
     """
     domain, context = variables.get("domain_name", ""), variables.get("context", "")
     return (domain or (context if is_domain_name(context) else ""))[:MAX_VALUE_LENGTH].lower()

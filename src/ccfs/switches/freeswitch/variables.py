@@ -1,4 +1,4 @@
-"""Channel variables: the flat table from FreeSWITCH's variable names to text that all three CDR formats contain."""
+"""Channel variables: the mapping of FreeSWITCH's variable names to text that all three CDR formats contain."""
 
 import math
 import re
@@ -23,7 +23,7 @@ _MAX_DURATION_SECONDS = 10 * 365 * 86_400  # seconds
 
 
 def collect_texts(table: object) -> dict[str, str]:
-    """Return the texts and whole numbers of a parsed table, as text; {} if it is no table."""
+    """Return the texts and whole numbers of a parsed object as text; {} if it is not an object."""
     texts = {}
     for name, value in table.items() if isinstance(table, Mapping) else ():
         if isinstance(value, float) and math.isfinite(value) and value.is_integer():
@@ -45,7 +45,7 @@ def decode_variables(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def clean_text(value: str) -> str:
-    """Return a text without control characters, halves of surrogate pairs, and blanks around it."""
+    """Return a text without control characters, halves of surrogate pairs, and surrounding blanks."""
     return _UNCLEAN_CHARACTERS.sub("", value).strip()
 
 
@@ -80,7 +80,7 @@ def parse_event_micros(variables: ChannelVariables, event: str) -> int | None:
 
 
 def parse_event_time(variables: ChannelVariables, event: str, zone: ZoneInfo) -> datetime | None:
-    """Return the whole second of an event in UTC: from the epochs, else from {event}_stamp, local time in `zone`.
+    """Return the second of an event in UTC: from the epochs, otherwise from {event}_stamp, local time in `zone`.
 
     FreeSWITCH truncates stamps to seconds; epochs are truncated here, so that all formats agree.
     """

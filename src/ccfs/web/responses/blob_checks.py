@@ -15,7 +15,7 @@ class SupportsPresign(Protocol):
     """A location whose service serves the bytes to anyone who has a presigned URL."""
 
     def presign(self, key: str, seconds: int) -> str:
-        """Return a URL of the bytes that is valid for so many seconds."""
+        """Return a URL of the bytes that is valid for this number of seconds."""
         ...
 
 
@@ -34,13 +34,13 @@ def verify_file_size(path: str, blob: BlobRef) -> None:
     except OSError as error:
         raise FileUnavailable from error
     if not stat.S_ISREG(status.st_mode) or status.st_size != blob.size:
-        raise FileUnavailable
+        raise FileUnavailable().about(blob.location_id, blob.key, "size")
 
 
 def verify_blob_size(context: WebContext, blob: BlobRef) -> None:
     """Raise FileUnavailable unless the location has bytes of the recorded size."""
     try:
         if context.locations[blob.location_id].get_size(blob.key) != blob.size:
-            raise FileUnavailable
+            raise FileUnavailable().about(blob.location_id, blob.key, "size")
     except (KeyError, BlobNotFound, OSError) as error:
         raise FileUnavailable from error

@@ -50,7 +50,7 @@ def _iter_zip(
 def build_encoded_response(
     job: EncodeJob, name: str, content_type: str, size: int | None, *, is_inline: bool = False
 ) -> StreamedResponse:
-    """Return a file that a job encodes; `size` is None if only encoding tells. Sending it ends the job."""
+    """Return a file that a job encodes; `size` is None if it is unknown before encoding. Sending it ends the job."""
     return StreamedResponse(
         chunks=lambda _start, _end: job.chunks,
         name=name,

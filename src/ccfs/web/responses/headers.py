@@ -14,7 +14,7 @@ _SAFE_FILE_NAME = re.compile(r"[A-Za-z0-9._ -]+")
 
 @dataclass(frozen=True, slots=True)
 class SelectedRange:
-    """The bytes [start, end) of a body that a request selects, and the status and headers that say so."""
+    """The bytes [start, end) of a body that a request selects, with the corresponding status and headers."""
 
     status: int  # 200, 206, or 304 and 416, which have no body
     start: int

@@ -1,14 +1,16 @@
 """Sending responses: bytes, stored blobs and ranges of them, generated bodies.
 
-Measured: up to a megabyte goes out fastest if it is read here and given to the server as bytes. Above that the server's own
-file path wins, and keeps memory flat. The usual range responses of frameworks are a hundred times slower.
+Measured: up to MAX_INLINE_READ_BYTES goes out fastest if it is read here and sent as bytes. Above that sendfile wins, and keeps
+memory flat. Whatever waits in memory for slow clients counts against a budget; beyond it, bodies are sent from their source.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
+from ccfs.http_server.exchange import Exchange
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.errors import FileUnavailable
 from ccfs.web.context import WebContext
@@ -22,114 +24,182 @@ from ccfs.web.responses.headers import (
     build_file_headers,
     select_range,
 )
-from ccfs.web.responses.streaming import run_in_thread, send_through_fifo
+from ccfs.web.responses.streaming import run_in_thread, send_stream
 from ccfs.web.responses.types import BlobResponse, BytesResponse, Response, StreamedResponse
+from ccfs.web.responses.verified_files import MAX_READ_FIRST_BYTES, check_bytes
 
-MAX_INLINE_READ_BYTES = 1 << 20  # bytes of a file that are read here rather than by the server
-MAX_BUFFERED_BYTES = 2 << 20  # bytes of a body that are generated before they are sent; more goes through a FIFO
+MAX_INLINE_READ_BYTES = 1 << 17  # of a file that is read at once rather than sent by sendfile
+MAX_BUFFERED_BYTES = 2 << 20  # of a body that is generated before it is sent; more is streamed
 
 
-async def send_response(context: WebContext, request: Request, response: Response, protocol: Any) -> tuple[int, int]:
+async def send_response(
+    context: WebContext, request: Request, response: Response, exchange: Exchange
+) -> tuple[int, int]:
     """Send the response; return the status and the size of its body. Raise FileUnavailable before anything is sent."""
     match response:
         case BytesResponse():
-            return _send_bytes(request, response, protocol)
+            if exchange.is_paced:
+                await exchange.pace(len(response.body))
+            return _send_bytes(request, response, exchange)
         case StreamedResponse():
             try:
-                return await _send_streamed(request, response, protocol)
+                return await _send_streamed(request, response, exchange)
             finally:
                 await response.close()
         case BlobResponse():
-            try:
-                return await _send_blob(context, request, response, protocol)
-            except FileUnavailable:
-                source = await run_in_thread(partial(context.replicas.resolve, response.blob))
-                return await _send_blob(context, request, replace(response, blob=source), protocol)
+            return await _send_from_anywhere(context, request, response, exchange)
 
 
-def _send_bytes(request: Request, response: BytesResponse, protocol: Any) -> tuple[int, int]:
+async def _send_from_anywhere(
+    context: WebContext, request: Request, response: BlobResponse, exchange: Exchange
+) -> tuple[int, int]:
+    """Send the blob from its row's location, or from a replica. Raise FileUnavailable with the cause of the first failure."""
+    blob = response.blob
+    try:
+        return await _send_blob(context, request, response, exchange)
+    except FileUnavailable as error:
+        failure = error.about(blob.location_id, blob.key)
+    try:
+        find = context.replicas.find if failure.reason == "damaged" else context.replicas.resolve
+        source = await run_in_thread(partial(find, blob))
+        if source is None:
+            raise failure
+        sent = await _send_blob(context, request, replace(response, blob=source), exchange)
+    except FileUnavailable:
+        raise failure from failure.__cause__
+    if failure.reason == "damaged":
+        context.failures.record(failure)  # it was served all the same
+    return sent
+
+
+def _send_bytes(request: Request, response: BytesResponse, exchange: Exchange) -> tuple[int, int]:
     headers = build_bytes_headers(request, response)
     if request.method == "HEAD":
-        return _send_empty(protocol, response.status, headers)
-    protocol.response_bytes(response.status, headers, response.body)
+        return _send_empty(exchange, response.status, headers)
+    exchange.send_bytes(response.status, headers, response.body)
     return response.status, len(response.body)
 
 
-def _send_empty(protocol: Any, status: int, headers: Headers) -> tuple[int, int]:
-    protocol.response_empty(status, headers)
+def _send_empty(exchange: Exchange, status: int, headers: Headers) -> tuple[int, int]:
+    exchange.send_empty(status, headers)
     return status, 0
 
 
-async def _send_streamed(request: Request, response: StreamedResponse, protocol: Any) -> tuple[int, int]:
+async def _send_streamed(request: Request, response: StreamedResponse, exchange: Exchange) -> tuple[int, int]:
     selected = select_range(request, response.etag, response.size)
     headers = [*build_file_headers(request, response), *selected.headers]
     if not selected.has_body:
-        return _send_empty(protocol, selected.status, headers)
-    is_short = response.has_ranges and selected.size <= MAX_BUFFERED_BYTES
+        return _send_empty(exchange, selected.status, headers)
+    is_short = response.has_ranges and selected.size <= MAX_BUFFERED_BYTES and exchange.can_buffer(selected.size)
     if request.method == "HEAD" or (is_short and selected.size == 0):
         await run_in_thread(response.check)
-        return _send_empty(protocol, selected.status, headers)
+        return _send_empty(exchange, selected.status, headers)
     chunks = response.chunks(selected.start, selected.end)
     if is_short:
         body = await run_in_thread(partial(b"".join, chunks), response.executor)
-        protocol.response_bytes(selected.status, headers, body)
-        return selected.status, len(body)
-    executor, stall_timeout = response.executor, response.stall_timeout
-    size = await send_through_fifo(
-        chunks, protocol, selected.status, headers, executor=executor, stall_timeout=stall_timeout
-    )
+        if len(body) != selected.size:
+            raise FileUnavailable
+        await exchange.pace(selected.size)
+        exchange.send_bytes(selected.status, headers, body)
+        return selected.status, selected.size
+    exchange.stall_timeout = response.stall_timeout or 0.0
+    is_slow = not response.has_ranges
+    size = await send_stream(chunks, exchange, selected.status, headers, executor=response.executor, is_slow=is_slow)
     return selected.status, size
 
 
-async def _send_blob(context: WebContext, request: Request, response: BlobResponse, protocol: Any) -> tuple[int, int]:
-    """Send the blob from the location that its reference names; raise FileUnavailable if its bytes are not there."""
+async def _send_blob(
+    context: WebContext, request: Request, response: BlobResponse, exchange: Exchange
+) -> tuple[int, int]:
+    """Send the blob from the location in its reference. Raise FileUnavailable if its bytes are missing."""
     selected = select_range(request, response.etag, response.size)
     headers = build_file_headers(request, response)
     if not selected.has_body:
-        return _send_empty(protocol, selected.status, headers + selected.headers)
+        return _send_empty(exchange, selected.status, headers + selected.headers)
+    is_whole, is_sent = (selected.start, selected.end) == (0, response.size), request.method != "HEAD"
+    path = get_local_path(context, response.blob)
+    if path is not None and is_whole and is_sent and context.settings.x_accel:
+        await _verify_file(context, path, response.blob)  # of any size: nginx sends it
     redirect = await x_accel.build_headers(context, request, response, selected, headers)
     if redirect is not None:
-        protocol.response_empty(200, redirect)
+        if exchange.pacer is not None and exchange.is_paced:  # nginx sends, and applies it to each response
+            redirect = [*redirect, ("x-accel-limit-rate", str(max(int(exchange.pacer.rate), 1)))]
+        exchange.send_empty(200, redirect)
         return selected.status, selected.size
     headers += selected.headers
     if request.method == "HEAD" or selected.size == 0:
         await run_in_thread(partial(verify_blob_size, context, response.blob))
-        return _send_empty(protocol, selected.status, headers)
-    path = get_local_path(context, response.blob)
+        return _send_empty(exchange, selected.status, headers)
     if path is None:
-        await _send_remote_blob(context, response.blob, protocol, headers, selected)
+        await _send_remote_blob(context, response.blob, exchange, headers, selected)
     else:
-        _send_file(path, response.blob, protocol, headers, selected)
+        await _send_file(context, path, response.blob, exchange, headers, selected)
     return selected.status, selected.size
 
 
 async def _send_remote_blob(
-    context: WebContext, blob: BlobRef, protocol: Any, headers: Headers, selected: SelectedRange
+    context: WebContext, blob: BlobRef, exchange: Exchange, headers: Headers, selected: SelectedRange
 ) -> None:
     """Send bytes that this node has no file of. A short body proves its size itself, which saves a request for it."""
-    is_short = selected.size <= MAX_BUFFERED_BYTES
+    is_short = selected.size <= MAX_BUFFERED_BYTES and exchange.can_buffer(selected.size)
     chunks = context.replicas.read(blob, selected.start, selected.end, check_size=not is_short)
     if is_short:
-        protocol.response_bytes(selected.status, headers, await run_in_thread(partial(b"".join, chunks)))
+        body = await run_in_thread(partial(b"".join, chunks))
+        await exchange.pace(len(body))
+        exchange.send_bytes(selected.status, headers, body)
     else:
-        await send_through_fifo(chunks, protocol, selected.status, headers)
+        await send_stream(chunks, exchange, selected.status, headers)
 
 
-def _send_file(path: str, blob: BlobRef, protocol: Any, headers: Headers, selected: SelectedRange) -> None:
-    if selected.size <= MAX_INLINE_READ_BYTES:
-        protocol.response_bytes(selected.status, headers, _read_file_range(path, blob, selected.start, selected.end))
+async def _send_file(
+    context: WebContext, path: str, blob: BlobRef, exchange: Exchange, headers: Headers, selected: SelectedRange
+) -> None:
+    """Send a file, or a part of it. A whole one is sent only if its bytes are right: see verified_files.py."""
+    if selected.size <= MAX_INLINE_READ_BYTES and exchange.can_buffer(selected.size):
+        if exchange.is_paced:
+            await exchange.pace(selected.size)
+        exchange.send_bytes(selected.status, headers, _read_file_range(path, blob, selected.start, selected.end))
         return
+    with _open_verified_size(path, blob) as descriptor:
+        files, is_whole = context.verified_files, selected.size == blob.size
+        if is_whole and not files.is_verified(descriptor, blob):
+            if blob.size > MAX_READ_FIRST_BYTES:
+                await send_stream(files.read(descriptor, blob), exchange, selected.status, headers)
+                return
+            await run_in_thread(partial(files.verify, descriptor, blob))
+        await exchange.send_file(selected.status, headers, descriptor, selected.start, selected.end)
+
+
+async def _verify_file(context: WebContext, path: str, blob: BlobRef) -> None:
+    """Raise FileUnavailable unless the file has the blob's bytes, or had them a while ago and is unchanged."""
+    with _open_verified_size(path, blob) as descriptor:
+        if not context.verified_files.is_verified(descriptor, blob):
+            await run_in_thread(partial(context.verified_files.verify, descriptor, blob))
+
+
+@contextmanager
+def _open_verified_size(path: str, blob: BlobRef) -> Iterator[int]:
+    """Yield a descriptor of the file; raise FileUnavailable unless it has the recorded size."""
     verify_file_size(path, blob)
-    if selected.status == 206:
-        protocol.response_file_range(selected.status, headers, path, selected.start, selected.end)
-    else:
-        protocol.response_file(selected.status, headers, path)
+    try:
+        descriptor = _open_file(path)
+    except OSError as error:
+        raise FileUnavailable from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _open_file(path: str) -> int:
+    """Return a descriptor of a file that is no link. Opening a FIFO does not wait for its other end."""
+    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def _read_file_range(path: str, blob: BlobRef, start: int, end: int) -> bytes:
     """Return the bytes [start, end) of a file; raise FileUnavailable unless it has the recorded size."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = _open_file(path)
         try:
             if end - start == blob.size:
                 data = os.pread(descriptor, blob.size + 1, 0)  # one byte more, so that excess bytes are noticed
@@ -142,5 +212,7 @@ def _read_file_range(path: str, blob: BlobRef, start: int, end: int) -> bytes:
     except OSError as error:
         raise FileUnavailable from error
     if not has_recorded_size:
-        raise FileUnavailable
+        raise FileUnavailable().about(blob.location_id, blob.key, "size")
+    if len(data) == blob.size:
+        check_bytes(data, blob)
     return data

@@ -12,7 +12,8 @@ from ccfs.db.engine import Database
 from ccfs.db.tenant import bulk_download_items
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.blobs.errors import BlobNotFound
-from ccfs.model.bulk.bulk_download import BulkItem, MissingReason, build_member_name
+from ccfs.model.bulk.bulk_download import BulkItem, MissingReason
+from ccfs.model.bulk.bulk_zip import build_member_name
 from ccfs.model.identity.tenancy import App
 
 

@@ -1,7 +1,7 @@
 """Bulk download jobs: a worker lists the recordings, then reads each of them once to determine its hash and CRC.
 
 After that, the content of the zip is fixed. The zip is never stored: web processes stream it. A claim lasts only a few
-seconds before the job is released, so that a large bulk download does not delay small ones. If a worker dies, its job
+seconds before the job is released, so that a large bulk download does not delay small ones; apps take turns. If a worker dies, its job
 becomes due when the lease expires, and continues from the saved progress.
 """
 
@@ -59,13 +59,17 @@ class BulkDownloadWorker(JobWorker):
     def __init__(self, deps: BulkWorkerDeps) -> None:
         super().__init__(deps.is_draining, deps.settings.export_max_attempts)
         self._deps = deps
+        self._last_app_id = 0
 
     def claim(self) -> "BulkDownloadJob | None":
-        """Claim the bulk download that has been due longest."""
+        """Claim the next due bulk download, from a different app than last time if one is waiting."""
         deps = self._deps
         with deps.database.write_transaction() as connection:
-            claimed = bulk_jobs.claim(connection, deps.now(), secrets.token_hex(8), LEASE)
-        return BulkDownloadJob(deps, claimed, self._stopped.is_set) if claimed else None
+            claimed = bulk_jobs.claim(connection, deps.now(), secrets.token_hex(8), LEASE, self._last_app_id)
+        if claimed is None:
+            return None
+        self._last_app_id = claimed.app.id
+        return BulkDownloadJob(deps, claimed, self._stopped.is_set)
 
 
 class BulkDownloadJob(Job):

@@ -1,7 +1,7 @@
 """Callback jobs: a worker claims due deliveries, posts them and records each attempt.
 
 model/exports/delivery.py decides what happens after an attempt, and limiter.py limits the concurrent posts per
-receiver.
+app and receiver.
 """
 
 import queue
@@ -24,7 +24,9 @@ from ccfs.model.exports.delivery import AttemptOutcome, DeliveryState, RetryDeci
 from ccfs.model.identity.tenancy import AccessKey
 from ccfs.protocol import callbacks
 from ccfs.workers.callbacks.limiter import ConcurrencyLimiter
+from ccfs.workers.pulse import Pulse
 
+MAX_SILENCE_SECONDS = 600.0  # between two claims, each of which may wait for the database
 LEASE = timedelta(seconds=120)  # longer than any attempt with its recording
 MAX_THREADS = 256  # they spend nearly all of the time waiting for receivers
 MAX_CLAIMS = 10  # claims without a recorded attempt: a worker that tries the delivery dies
@@ -133,6 +135,10 @@ class CallbackWorker:
         self._stopped = threading.Event()
         self._claim_thread = threading.Thread(target=self._claim_loop, name="claim", daemon=True)
         self._record_thread = threading.Thread(target=self._record_loop, name="record", daemon=True)
+        self.pulses = (
+            Pulse("callbacks", self._claim_thread, MAX_SILENCE_SECONDS),
+            Pulse("results", self._record_thread),
+        )
 
     def start(self) -> None:
         """Start the threads."""
@@ -163,6 +169,7 @@ class CallbackWorker:
     def _claim_loop(self) -> None:
         while not self._stopped.is_set():
             self._wake.clear()
+            self.pulses[0].beat()
             self._low_water_reached.clear()
             try:
                 is_busy = not self._config.is_draining() and self._claim_batch()
@@ -179,21 +186,21 @@ class CallbackWorker:
         self._database.close_thread_connection()
 
     def _claim_batch(self) -> bool:
-        """Claim deliveries for all receivers that have free slots, and return whether any were claimed."""
+        """Claim deliveries for all lanes that have free slots, and return whether any were claimed."""
         now = self._config.now()
-        due = self._database.autocommit_read(lambda connection: callback_jobs.list_due_receivers(connection, now))
-        slots = self._limiter.get_available_slots(sample(due, len(due)))  # shuffled: no receiver is always the last
+        due = self._database.autocommit_read(lambda connection: callback_jobs.list_due_lanes(connection, now))
+        slots = self._limiter.get_available_slots(sample(due, len(due)))  # shuffled: no lane is always the last
         if not slots:
             return False
         self._config.identities.refresh()
         with self._database.write_transaction() as connection:
             batch = [
                 claimed
-                for receiver, limit in slots.items()
-                for claimed in callback_jobs.claim(connection, receiver, now, self._lease_id, LEASE, limit)
+                for lane, limit in slots.items()
+                for claimed in callback_jobs.claim(connection, lane, now, self._lease_id, LEASE, limit)
             ]
         for claimed in batch:
-            self._limiter.mark_started(claimed.receiver)
+            self._limiter.mark_started(claimed.lane)
             self._in_flight[claimed.delivery.id] = claimed
             self._pool.submit(claimed, self._config.identities.for_app(claimed.delivery.app))
         self._low_water = len(self._in_flight) // LOW_WATER_DIVISOR
@@ -205,7 +212,7 @@ class CallbackWorker:
         decision = decide_next(claimed.delivery, outcome, self._config.schedule, uniform(0.8, 1.2))
         self._results.put((claimed, outcome, decision))
         self._in_flight.pop(claimed.delivery.id, None)
-        self._limiter.mark_finished(claimed.receiver, outcome.milliseconds / 1000, is_answered=outcome.status > 0)
+        self._limiter.mark_finished(claimed.lane, outcome.milliseconds / 1000, is_answered=outcome.status > 0)
         self._wake.set()
         if len(self._in_flight) <= self._low_water:
             self._low_water_reached.set()

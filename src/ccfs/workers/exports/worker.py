@@ -223,6 +223,7 @@ class ExportJob(Job):
                 key=key,
                 owner_table=BlobOwnerTable.EXPORTS,
                 owner_row=self._export.response_id,
+                app=self._claimed.app.id,
             )
             blob_moves.enqueue_orphan(connection, orphan, self._deps.now())
 

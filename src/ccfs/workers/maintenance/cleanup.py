@@ -1,6 +1,7 @@
 """Cleanup of expired tokens, old failure counts, expired exports and pending deletions.
 
-Each step can be interrupted and repeated. A node deletes no files from the disks of other nodes.
+Each step can be interrupted and repeated. A node deletes no files from the disks of other nodes. Callers pass a time only while
+the clocks agree. Files of exports are marked a day before they are deleted.
 """
 
 from collections.abc import Collection, Mapping
@@ -8,7 +9,7 @@ from datetime import datetime, timedelta
 
 from ccfs.blobs.interface import Location
 from ccfs.db.engine import Database
-from ccfs.db.system import lockouts, maintenance, play_tokens
+from ccfs.db.system import impossible_times, lockouts, maintenance, play_tokens
 from ccfs.db.system.console import audit, oidc_states, users
 from ccfs.db.system.jobs import bulk_jobs, export_jobs
 from ccfs.db.tenant import exports, voice_files
@@ -17,6 +18,7 @@ from ccfs.model.identity.tenancy import App
 from ccfs.model.recordings.voice_file import VoiceFile
 
 STRANGERS_RETENTION = timedelta(days=90)  # of audit entries of failed sign-ins
+EXPORT_MARK_PERIOD = timedelta(days=1)  # between the mark of an export and the deletion of its file
 BATCH_SIZE = 100  # files deleted in one round
 
 
@@ -36,20 +38,38 @@ def run_cleanup(
         oidc_states.delete_expired(connection, now)
         audit.delete_of_strangers(connection, now - STRANGERS_RETENTION, BATCH_SIZE)
     finish_voice_file_deletions(database, locations, now, remote_locations)
-    expire_exports(database, locations, now - export_retention, remote_locations)
+    expire_exports(database, locations, now, export_retention, remote_locations)
 
 
 def expire_exports(
-    database: Database, locations: Mapping[str, Location], before: datetime, remote_locations: Collection[str] = ()
+    database: Database,
+    locations: Mapping[str, Location],
+    now: datetime,
+    export_retention: timedelta,
+    remote_locations: Collection[str] = (),
 ) -> int:
-    """Delete the files of exports that became ready before a given time, and return their number. Failures are retried."""
+    """Delete the files of exports that are older than the retention, and return their number. Failures are retried.
+
+    Each has been marked for a day, which is the last one of its retention.
+    """
+    with database.write_transaction() as connection:
+        export_jobs.update_expiry_marks(connection, now - export_retention + EXPORT_MARK_PERIOD, now)
+    before, marked_before = now - export_retention, now - EXPORT_MARK_PERIOD
     with database.read_transaction() as connection:
-        due = export_jobs.list_expirable(connection, before, BATCH_SIZE, remote_locations)
+        due = export_jobs.list_expirable(connection, before, marked_before, BATCH_SIZE, remote_locations)
     for app, response_id, blob in due:
         locations[blob.location_id].delete(blob.key)
         with database.write_transaction() as connection:
             exports.expire(connection, app, response_id, blob)
     return len(due)
+
+
+def repair_times(database: Database, now: datetime) -> None:
+    """Make jobs due whose due time is impossibly late because a clock was ahead."""
+    with database.write_transaction() as connection:
+        counts = impossible_times.make_due(connection, now)
+    if counts:
+        get_logger().warning("jobs of a clock that was ahead are due now", action="times_repaired", **counts)
 
 
 def delete_old_bulk_downloads(database: Database, before: datetime) -> None:

@@ -54,6 +54,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_change_counters")),
     )
     op.create_table(
+        "clock_times",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_clock_times")),
+    )
+    op.create_table(
         "compatible_revision",
         sa.Column("revision", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("revision", name=op.f("pk_compatible_revision")),
@@ -92,11 +98,12 @@ def upgrade() -> None:
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("owner_table", sa.Text(), nullable=False),
         sa.Column("owner_row", sa.Text(), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
         sa.Column("lease", sa.Text(), nullable=False),
         sa.Column("due_at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("location_id", "key", name=op.f("pk_orphaned_blobs")),
     )
-    op.create_index(op.f("ix_orphaned_blobs_due_at"), "orphaned_blobs", ["due_at"], unique=False)
+    op.create_index(op.f("ix_orphaned_blobs_app_due_at"), "orphaned_blobs", ["app", "due_at"], unique=False)
     op.create_table(
         "lost_blobs",
         sa.Column("location_id", sa.Text(), nullable=False),
@@ -108,6 +115,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("location_id", "key", name=op.f("pk_lost_blobs")),
     )
     op.create_index(op.f("ix_lost_blobs_app_tried_at"), "lost_blobs", ["app", "tried_at"], unique=False)
+    op.create_table(
+        "retention_marks",
+        sa.Column("table_name", sa.Text(), nullable=False),
+        sa.Column("month", sa.Integer(), nullable=False),
+        sa.Column("marked_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("table_name", "month", name=op.f("pk_retention_marks")),
+    )
     op.create_table(
         "storage_statistics",
         sa.Column("location_id", sa.Text(), nullable=False),
@@ -294,10 +308,18 @@ def upgrade() -> None:
     op.create_index(
         "ix_bulk_downloads_due",
         "bulk_downloads",
-        ["due_at"],
+        ["app", "due_at"],
         unique=False,
         sqlite_where=sa.text("state = 'due'"),
         postgresql_where=sa.text("state = 'due'"),
+    )
+    op.create_index(
+        "ix_bulk_downloads_leased",
+        "bulk_downloads",
+        ["app"],
+        unique=False,
+        sqlite_where=sa.text("state = 'due' AND lease != ''"),
+        postgresql_where=sa.text("state = 'due' AND lease != ''"),
     )
     op.create_index(op.f("ix_bulk_downloads_requested_at"), "bulk_downloads", ["requested_at"], unique=False)
     op.create_table(
@@ -318,6 +340,18 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("version != counted_version"),
         postgresql_where=sa.text("version != counted_version"),
+    )
+    op.create_table(
+        "app_limits",
+        sa.Column("app", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("concurrent_downloads", sa.Integer(), nullable=True),
+        sa.Column("concurrent_queries", sa.Integer(), nullable=True),
+        sa.Column("downloads_per_minute", sa.Integer(), nullable=True),
+        sa.Column("queries_per_minute", sa.Integer(), nullable=True),
+        sa.Column("bytes_per_second", sa.Integer(), nullable=True),
+        sa.Column("queued_exports", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_app_limits_app")),
+        sa.PrimaryKeyConstraint("app", name=op.f("pk_app_limits")),
     )
     op.create_table(
         "callback_prefixes",
@@ -509,6 +543,7 @@ def upgrade() -> None:
         sa.Column("sha256", sa.Text(), nullable=True),
         sa.Column("crc32", sa.BigInteger(), nullable=True),
         sa.Column("ready_at", Instant(), nullable=True),
+        sa.Column("expiry_marked_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_exports_app")),
         sa.PrimaryKeyConstraint("response_id", name=op.f("pk_exports")),
         sa.UniqueConstraint("app", "file_name", name=op.f("uq_exports_app_file_name")),
@@ -521,6 +556,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("state = 'due'"),
         postgresql_where=sa.text("state = 'due'"),
+    )
+    op.create_index(
+        "ix_exports_leased",
+        "exports",
+        ["app"],
+        unique=False,
+        sqlite_where=sa.text("state = 'due' AND lease != ''"),
+        postgresql_where=sa.text("state = 'due' AND lease != ''"),
     )
     op.create_index(
         "ix_exports_failed",
@@ -864,6 +907,7 @@ def upgrade() -> None:
         sa.Column("export", sa.Text(), nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("receiver", sa.Text(), nullable=False),
+        sa.Column("lane", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("due_at", Instant(), nullable=True),
@@ -889,7 +933,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_deliveries_due",
         "deliveries",
-        ["receiver", "due_at"],
+        ["lane", "due_at"],
         unique=False,
         sqlite_where=sa.text("state = 'due'"),
         postgresql_where=sa.text("state = 'due'"),

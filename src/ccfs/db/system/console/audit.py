@@ -36,7 +36,7 @@ def was_logged_since(connection: Connection, entry: AuditEntry, since: datetime)
 
 
 def has_logged(connection: Connection, action: AuditAction, since: datetime, count: int) -> bool:
-    """Return whether users without a session have so many entries of an action since then."""
+    """Return whether users without a session have at least `count` entries of an action since then."""
     of_strangers = (_TABLE.c.logged_at >= since) & (_TABLE.c.action == action) & (_TABLE.c.actor == "")
     return len(connection.execute(sa.select(_TABLE.c.id).where(of_strangers).limit(count)).all()) >= count
 

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from ccfs.db import schema
 from ccfs.db.system.console import users
 from ccfs.db.system.console.users import hash_token
+from ccfs.model.clocks import TOLERANCE
 from ccfs.model.identity.user import User
 
 _TABLE = schema.console_sessions
@@ -26,11 +27,7 @@ def resolve(
     connection: Connection, token: str, now: datetime, idle_timeout: timedelta, lifetime: timedelta
 ) -> tuple[User | None, bool]:
     """Return the session's user, or None if the session has ended, and whether `touch` should record its use."""
-    is_valid = (
-        (_TABLE.c.digest == hash_token(token))
-        & (_TABLE.c.seen_at > now - idle_timeout)
-        & (_TABLE.c.created_at > now - lifetime)
-    )
+    is_valid = (_TABLE.c.digest == hash_token(token)) & ~_has_ended(now, idle_timeout, lifetime)
     row = connection.execute(sa.select(_TABLE.c.user_id, _TABLE.c.seen_at).where(is_valid)).one_or_none()
     user = users.find_by_id(connection, row.user_id) if row else None
     if row is None or user is None or user.is_disabled:
@@ -55,5 +52,10 @@ def delete(connection: Connection, token: str) -> None:
 
 def delete_expired(connection: Connection, now: datetime, idle_timeout: timedelta, lifetime: timedelta) -> int:
     """Delete sessions that have ended and return their number."""
-    is_over = (_TABLE.c.seen_at <= now - idle_timeout) | (_TABLE.c.created_at <= now - lifetime)
-    return connection.execute(sa.delete(_TABLE).where(is_over)).rowcount
+    return connection.execute(sa.delete(_TABLE).where(_has_ended(now, idle_timeout, lifetime))).rowcount
+
+
+def _has_ended(now: datetime, idle_timeout: timedelta, lifetime: timedelta) -> sa.ColumnElement[bool]:
+    """Return the condition that a session has ended, or that it began or was used when the clock was ahead."""
+    is_old = (_TABLE.c.seen_at <= now - idle_timeout) | (_TABLE.c.created_at <= now - lifetime)
+    return is_old | (_TABLE.c.created_at > now + TOLERANCE) | (_TABLE.c.seen_at > now + TOLERANCE)

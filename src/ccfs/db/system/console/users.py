@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from ccfs.db import schema
 from ccfs.db.statements import insert_or_ignore
 from ccfs.model.errors import OperatorError
+from ccfs.model.identity.totp import MAX_STEPS_AHEAD
 from ccfs.model.identity.user import Grant, Role, User
 
 _TABLE = schema.users
@@ -88,8 +89,12 @@ def set_second_factor(connection: Connection, user: User, encrypted_totp: str) -
 
 
 def consume_totp_step(connection: Connection, user: User, step: int) -> bool:
-    """Record that the code for a step was used. Return False if this step or a later one was used before."""
-    row = sa.update(_TABLE).where(_TABLE.c.id == user.id, _TABLE.c.totp_step < step)
+    """Record that the code for a step was used. Return False if this step or a later one was used before.
+
+    A step that is further ahead than codes are accepted was used when the clock was ahead.
+    """
+    is_new = (_TABLE.c.totp_step < step) | (_TABLE.c.totp_step > step + MAX_STEPS_AHEAD)
+    row = sa.update(_TABLE).where(_TABLE.c.id == user.id, is_new)
     return connection.execute(row.values(totp_step=step)).rowcount == 1
 
 
@@ -138,9 +143,13 @@ def create_setup_link(connection: Connection, token: str, user: User | None, exp
     connection.execute(sa.insert(_SETUP_LINKS).values(digest=hash_token(token), user_id=user_id, expires_at=expires_at))
 
 
-def find_setup_link(connection: Connection, token: str, now: datetime) -> tuple[bool, User | None]:
-    """Return whether the link is valid, and whose password it sets: None if it creates the first operator."""
-    is_valid = (_SETUP_LINKS.c.digest == hash_token(token)) & (_SETUP_LINKS.c.expires_at > now)
+def find_setup_link(connection: Connection, token: str, now: datetime, lifetime: timedelta) -> tuple[bool, User | None]:
+    """Return whether the link is valid, and whose password it sets: None if it creates the first operator.
+
+    One that would be valid for longer than `lifetime` was made when the clock was ahead.
+    """
+    expires_at = _SETUP_LINKS.c.expires_at
+    is_valid = (_SETUP_LINKS.c.digest == hash_token(token)) & (expires_at > now) & (expires_at <= now + lifetime)
     row = connection.execute(sa.select(_SETUP_LINKS.c.user_id).where(is_valid)).one_or_none()
     if row is None:
         return False, None

@@ -2,13 +2,14 @@
 
 A file is written before its row points to it, and deleted after the row no longer does. Each copy is therefore queued
 as an orphan before it is written, each original when its row points to the copy, and each blob whose row is deleted
-because of its age. When the lease of an orphan expires, the orphan is due: a worker deletes the file unless its row
+because of its age, and so is the key of each upload, until its row is added. When the lease of an orphan expires, the orphan is due: a worker deletes the file unless its row
 points to it.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from random import shuffle
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,6 +24,7 @@ from ccfs.model.calls import partition_month
 from ccfs.model.exports.export import ExportState
 
 _ORPHANS = schema.orphaned_blobs
+_NO_ROW = "0"  # no row has this id
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,13 @@ def list_owners_before(
     statement = sa.select(owners.table, owners.row_key.label("owner_row"), owners.stored_at.label("stored_at"))
     rows = connection.execute(statement.where(condition).order_by(owners.stored_at, owners.row_key).limit(limit))
     return [
-        BlobOwner(owner_table=owner_table, owner_row=row.owner_row, stored_at=row.stored_at, blob=build_blob_ref(row))
+        BlobOwner(
+            owner_table=owner_table,
+            owner_row=row.owner_row,
+            app=row.app,
+            stored_at=row.stored_at,
+            blob=build_blob_ref(row),
+        )
         for row in rows
     ]
 
@@ -93,7 +101,8 @@ def claim_copy(
 ) -> bool:
     """Queue the copy that will be written to a location, under a lease; False while another process holds its lease."""
     key = owner.blob.key
-    values = {"owner_table": owner.owner_table, "owner_row": str(owner.owner_row), "lease": lease, "due_at": until}
+    owned = {"owner_table": owner.owner_table, "owner_row": str(owner.owner_row), "app": owner.app}
+    values = {**owned, "lease": lease, "due_at": until}
     copy = insert_or_ignore(connection, _ORPHANS).values(location_id=location_id, key=key, **values)
     if connection.execute(copy.returning(_ORPHANS.c.key)).first():
         return True
@@ -123,6 +132,7 @@ def repoint(
         key=original.key,
         owner_table=owner.owner_table,
         owner_row=str(owner.owner_row),
+        app=owner.app,
     )
     enqueue_orphan(connection, orphan, delete_at)
     return True
@@ -135,9 +145,23 @@ def abandon_copy(connection: Connection, owner: BlobOwner, location_id: str, lea
 
 def enqueue_orphan(connection: Connection, orphan: OrphanedBlob, due_at: datetime) -> None:
     """Queue a file for deletion, whether or not it exists."""
-    values = {"owner_table": orphan.owner_table, "owner_row": orphan.owner_row, "lease": "", "due_at": due_at}
-    blob = {"location_id": orphan.location_id, "key": orphan.key}
+    values = {"owner_table": orphan.owner_table, "owner_row": orphan.owner_row, "app": orphan.app}
+    blob = {"location_id": orphan.location_id, "key": orphan.key, "lease": "", "due_at": due_at}
     connection.execute(insert_or_ignore(connection, _ORPHANS).values(**blob, **values))
+
+
+def reserve_key(
+    connection: Connection, app: int, location_id: str, key: str, owner_table: BlobOwnerTable, until: datetime
+) -> None:
+    """Queue bytes that will be written before their row, for deletion unless `use_reserved_key` follows in time."""
+    orphan = OrphanedBlob(location_id=location_id, key=key, owner_table=owner_table, owner_row=_NO_ROW, app=app)
+    enqueue_orphan(connection, orphan, until)
+
+
+def use_reserved_key(connection: Connection, location_id: str, key: str) -> bool:
+    """Keep bytes, in the transaction that adds their row. Return False if the reservation is over: they may be gone."""
+    reserved = ORPHANS.matches(location_id, key) & (_ORPHANS.c.lease == "")
+    return connection.execute(sa.delete(_ORPHANS).where(reserved)).rowcount == 1
 
 
 def claim_orphans(
@@ -148,14 +172,29 @@ def claim_orphans(
     limit: int,
     excluded_locations: Collection[str] = (),
 ) -> list[OrphanedBlob]:
-    """Lease due orphans, the longest due first, except in locations that other nodes look after."""
-    rows = ORPHANS.claim(connection, now, lease, duration, limit, excluded=list(excluded_locations))
+    """Lease due orphans, except in locations that other nodes serve.
+
+    Every app gets an equal part, its longest due orphans; what some do not need is for the others.
+    """
+    rows: list[sa.Row[Any]] = []
+    apps, excluded = ORPHANS.list_due_groups(connection, now), list(excluded_locations)
+    shuffle(apps)  # if there are more than `limit`, none is always the last
+    while apps and len(rows) < limit:
+        part = max((limit - len(rows)) // len(apps), 1)
+        unsatisfied = []
+        for app in apps[: limit - len(rows)]:
+            claimed = ORPHANS.claim(connection, now, lease, duration, part, group=app, excluded=excluded)
+            rows += claimed
+            if len(claimed) == part:
+                unsatisfied.append(app)
+        apps = unsatisfied
     return [
         OrphanedBlob(
             location_id=row.location_id,
             key=row.key,
             owner_table=BlobOwnerTable(row.owner_table),
             owner_row=row.owner_row,
+            app=row.app,
         )
         for row in rows
     ]

@@ -32,16 +32,19 @@ class ClaimedBulkDownload(ClaimedJob):
         return self.bulk_download.id
 
 
-def claim(connection: Connection, now: datetime, lease: str, duration: timedelta) -> ClaimedBulkDownload | None:
-    """Lease the bulk download that has been due longest; None if none is due."""
-    for row in BULK_DOWNLOADS.claim(connection, now, lease, duration):
-        return ClaimedBulkDownload(
-            bulk_download=build_bulk_download(row),
-            progress=build_progress(row),
-            cursor=parse_cursor(row.cursor),
-            **parse_claim(row),
-        )
-    return None
+def claim(
+    connection: Connection, now: datetime, lease: str, duration: timedelta, last_app: int = 0
+) -> ClaimedBulkDownload | None:
+    """Lease the next bulk download, of the app after `last_app` if several have waiting ones; None if none is due."""
+    row = BULK_DOWNLOADS.claim_in_turn(connection, now, lease, duration, last_app)
+    if row is None:
+        return None
+    return ClaimedBulkDownload(
+        bulk_download=build_bulk_download(row),
+        progress=build_progress(row),
+        cursor=parse_cursor(row.cursor),
+        **parse_claim(row),
+    )
 
 
 def save_progress(

@@ -13,7 +13,7 @@ from sqlalchemy.types import TypeEngine
 from ccfs.db import schema
 from ccfs.db.job_queue import DELIVERIES
 from ccfs.db.tenant.deliveries import build_delivery
-from ccfs.model.exports.delivery import AttemptOutcome, Delivery, RetryDecision
+from ccfs.model.exports.delivery import AttemptOutcome, Delivery, Lane, RetryDecision
 
 MAX_RESPONSE_BYTES = 1024  # of a response that an attempt stores
 _TABLE = schema.deliveries
@@ -29,22 +29,28 @@ class ClaimedDelivery:
     claims: int  # since the last recorded attempt, this one included
     lease: str
 
+    @property
+    def lane(self) -> Lane:
+        """The lane that it occupies while it is under way."""
+        return Lane(self.receiver, self.delivery.app)
+
 
 AttemptResult = tuple[ClaimedDelivery, AttemptOutcome, RetryDecision]
 
 
-def list_due_receivers(connection: Connection, now: datetime) -> list[str]:
-    """Return the receivers that have a due delivery."""
-    return DELIVERIES.list_due_groups(connection, now)
+def list_due_lanes(connection: Connection, now: datetime) -> list[Lane]:
+    """Return the lanes that have a due delivery."""
+    return [Lane.parse(text) for text in DELIVERIES.list_due_groups(connection, now)]
 
 
 def claim(
-    connection: Connection, receiver: str, now: datetime, lease: str, duration: timedelta, limit: int
+    connection: Connection, lane: Lane, now: datetime, lease: str, duration: timedelta, limit: int
 ) -> list[ClaimedDelivery]:
-    """Lease up to `limit` of the receiver's deliveries, longest due first."""
-    rows = DELIVERIES.claim(connection, now, lease, duration, limit, group=receiver)
+    """Lease up to `limit` of the lane's deliveries, longest due first."""
+    rows = DELIVERIES.claim(connection, now, lease, duration, limit, group=lane.format())
     return [
-        ClaimedDelivery(delivery=build_delivery(row), receiver=receiver, claims=row.claims, lease=lease) for row in rows
+        ClaimedDelivery(delivery=build_delivery(row), receiver=row.receiver, claims=row.claims, lease=lease)
+        for row in rows
     ]
 
 

@@ -24,7 +24,7 @@ _SKILL_BULK_INSERT = BulkInserter(_SKILL_TABLE, AgentSkillChange)
 
 @dataclass(frozen=True, slots=True)
 class OperationSpan:
-    """The begin and end of an agent operation."""
+    """The start and end of an agent operation."""
 
     id: str
     agent_id: str
@@ -64,7 +64,7 @@ def add(connection: Connection, app: App, operations: Sequence[AgentOperation]) 
 def set_first_queues(
     connection: Connection, app: App, queues: Mapping[str, str], begins: Mapping[str, datetime]
 ) -> None:
-    """Give operations, by their ids, these queues, unless they have one whose name comes before it."""
+    """Set the queues of operations by id, unless an operation has a queue whose name sorts before the new one."""
     values = [
         {"row_id": row_id, "row_begin": begins[row_id], "queue": queue} for row_id, queue in queues.items() if queue
     ]
@@ -95,7 +95,7 @@ def list_open_operations(
 def list_accounts_of_agents(
     connection: Connection, app: App, account_ids: Sequence[str], agents: Iterable[str]
 ) -> set[tuple[str, str]]:
-    """Return (account, agent) of those of these agents and accounts that have an operation without an end."""
+    """Return (account, agent) for those of these agents and accounts that have an open operation."""
     found: set[tuple[str, str]] = set()
     names = list(agents)
     for start in range(0, len(account_ids), _ACCOUNTS_PER_QUERY):
@@ -138,7 +138,7 @@ def list_of_agents(
 def list_unanswered_attempts(
     connection: Connection, app: App, account_id: str, call_ids: Iterable[str]
 ) -> list[tuple[OperationSpan, str]]:
-    """Return the moments of these calls at which an agent's phone stopped ringing unanswered, each with its callId."""
+    """Return the instants at which agents' phones stopped ringing unanswered in these calls, each with its callId."""
     query = sa.select(_TABLE.c.id, _TABLE.c.agent_id, _TABLE.c.begin, _TABLE.c.end, _TABLE.c.call_id).where(
         _TABLE.c.app == app.id,
         _TABLE.c.account_id == account_id,
@@ -150,13 +150,13 @@ def list_unanswered_attempts(
 
 
 def rename_agent(connection: Connection, app: App, account_id: str, old: str, new: str) -> None:
-    """Give the operations of one agent to another."""
+    """Assign the operations of one agent to another."""
     is_old = (_TABLE.c.account_id == account_id) & (_TABLE.c.agent_id == old)
     connection.execute(sa.update(_TABLE).where(_TABLE.c.app == app.id, is_old).values(agent_id=new))
 
 
 def reassign_calls(connection: Connection, app: App, account_id: str, calls: Mapping[str, str]) -> None:
-    """Give operations of calls to other calls; `calls`: old callId → new one."""
+    """Assign operations of calls to other calls; `calls` maps old to new callIds."""
     for old, new in calls.items():
         is_old = (_TABLE.c.account_id == account_id) & (_TABLE.c.call_id == old)
         connection.execute(sa.update(_TABLE).where(_TABLE.c.app == app.id, is_old).values(call_id=new))
@@ -165,7 +165,7 @@ def reassign_calls(connection: Connection, app: App, account_id: str, calls: Map
 def list_lasting_in_calls(
     connection: Connection, app: App, account_id: str, types: Iterable[int], until: datetime
 ) -> list[OperationSpan]:
-    """Return the account's operations of these types in a call that lasted at this instant."""
+    """Return the account's operations of these types during a call that were in progress at this instant."""
     query = sa.select(_TABLE.c.id, _TABLE.c.agent_id, _TABLE.c.begin, _TABLE.c.end).where(
         _TABLE.c.app == app.id,
         _TABLE.c.account_id == account_id,
@@ -177,7 +177,7 @@ def list_lasting_in_calls(
 
 
 def add_skill_changes(connection: Connection, app: App, changes: Sequence[AgentSkillChange]) -> int:
-    """Add the skill changes that are new, and return their number."""
+    """Add new skill changes. Return their number."""
     columns = _SKILL_TABLE.c
     times = {change.id: change.operate_time for change in changes}
     known = _find_existing_ids(connection, app, columns.id, columns.operate_time, times)

@@ -129,12 +129,12 @@ def _iter_by_begin(connection: Connection, app: App, search: CallSearch, size: i
 
 
 def _widen(seconds: float) -> float:
-    """Return the factor by which the batch after one of so many seconds is wider."""
+    """Return the factor by which to widen the batch after one that took this many seconds."""
     return min(max(_TARGET_SECONDS / max(seconds, 1e-6), _MIN_WIDENING), _MAX_WIDENING)
 
 
 def _remaining_window(window: TimeWindow, cursor: SearchCursor | None, is_falling: bool) -> TimeWindow:
-    """Return the window behind the cursor, with the cursor's own instant: legs of that begin may follow it."""
+    """Return the window after the cursor, including the cursor's own instant: other legs may begin at it."""
     if cursor is None:
         return window
     begin = min(max(cursor.begin, window.begin), window.end)

@@ -73,7 +73,7 @@ def find_by_call_ids(
 
 
 def find_call_ids(connection: Connection, app: App, begins: Mapping[str, datetime]) -> set[str]:
-    """Return the callIds of rows that are given by their source_key and begin."""
+    """Return the callIds of rows with these source_keys and begin times."""
     keys, call_ids = sorted(begins), set[str]()
     query = sa.select(_TABLE.c.call_id).where(_TABLE.c.app == app.id)
     for start in range(0, len(keys), _KEYS_PER_QUERY):
@@ -86,7 +86,7 @@ def find_call_ids(connection: Connection, app: App, begins: Mapping[str, datetim
 def find_by_numbers(
     connection: Connection, app: App, account_id: str, numbers: Iterable[str], first: datetime, last: datetime
 ) -> list[Cdr]:
-    """Return the account's rows that begin between two instants and have one of these numbers as caller or called."""
+    """Return the account's rows that begin between two instants and have one of these numbers as caller or callee."""
     names, rows = sorted(set(numbers)), list[Cdr]()
     for column, start in product((_TABLE.c.caller_no, _TABLE.c.callee_no), range(0, len(names), _KEYS_PER_QUERY)):
         query = _SELECT.where(
@@ -107,8 +107,10 @@ def find_by_leg_ids(connection: Connection, app: App, leg_ids: Iterable[str], ne
 def find_large_calls(
     connection: Connection, app: App, call_ids: Iterable[str], leg_ids: Iterable[str], near: NearInstants, size: int
 ) -> dict[str, set[str]]:
-    """Return those of these calls, and of the calls of these legs, that have more rows than `size`, each with its legs of
-    `leg_ids`."""
+    """Return those of these calls, and of these legs' calls, that have more than `size` rows, each with its legs among
+
+    `leg_ids`.
+    """
     of_legs: dict[str, set[str]] = defaultdict(set)
     for row in _iter_rows(connection, app, _SELECT_CALLS_OF_LEGS, leg_ids, near):
         of_legs[row.call_id].add(row.switch_leg_id)
@@ -120,9 +122,9 @@ def find_large_calls(
 def find_by_begins(
     connection: Connection, app: App, account_id: str, begins: Iterable[datetime], *, without_leg_id: bool
 ) -> list[Cdr]:
-    """Return the account's rows that begin at these instants, all of them or those without the id of a leg.
+    """Return the account's rows that begin at these instants, either all or only those without a leg id.
 
-    Of very many, which only a damaged file has, some are left out.
+    If there are very many, as only in damaged files, some are left out.
     """
     query = _SELECT.where(
         _TABLE.c.begin.in_(sa.bindparam("begins", expanding=True, type_=schema.Instant)),
@@ -180,7 +182,7 @@ def update(connection: Connection, app: App, rows: Sequence[Cdr]) -> None:
 
 
 def delete(connection: Connection, app: App, rows: Sequence[Cdr]) -> None:
-    """Delete rows of the app: parts of a line that turned out to be in another line."""
+    """Delete rows of the app: parts of a line that another line turned out to contain."""
     if rows:
         keys = [{f"old_{name}": getattr(row, name) for name in _KEY[1:]} | {"old_app": app.id} for row in rows]
         connection.execute(_DELETE, keys)

@@ -1,4 +1,4 @@
-"""Rows of leg links: texts that legs share with other legs of their call where their ids differ."""
+"""Rows of leg links: texts that a leg shares with other legs of its call whose ids differ."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _TOLERANCE = timedelta(seconds=2)  # of a CDR's times
 
 @dataclass(frozen=True, slots=True)
 class LegLink:
-    """A text that a leg shares with others, and when the leg was."""
+    """A text that a leg shares with others, and the time of the leg."""
 
     link: str
     begin: datetime
@@ -29,7 +29,7 @@ class LegLink:
 
 
 def add(connection: Connection, app: App, account_id: str, links: Sequence[LegLink]) -> None:
-    """Add the links that are new."""
+    """Add new links."""
     if links:
         own = {"app": app.id, "account_id": account_id}
         values = [
@@ -41,7 +41,7 @@ def add(connection: Connection, app: App, account_id: str, links: Sequence[LegLi
 def find_legs(
     connection: Connection, app: App, account_id: str, links: Iterable[str], first: datetime, last: datetime
 ) -> dict[str, datetime]:
-    """Return source_key and begin of the account's legs that have one of these links and were between two instants."""
+    """Return source_key and begin of the account's legs between two instants that have one of these links."""
     query = sa.select(_TABLE.c.source_key, _TABLE.c.begin).where(
         _TABLE.c.app == app.id,
         _TABLE.c.account_id == account_id,

@@ -1,4 +1,4 @@
-"""Rows of member names: the agent's number for each name of a queue's member, as CDRs have shown it."""
+"""Rows of member names: the agent's number for each queue member's name, as seen in CDRs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -22,7 +22,7 @@ def list_numbers(connection: Connection, app: App, account_id: str) -> dict[str,
 def find_accounts(
     connection: Connection, app: App, account_ids: Sequence[str], names: Iterable[str]
 ) -> set[tuple[str, str]]:
-    """Return (account, name) of those of these accounts that know an agent's number for one of these names."""
+    """Return (account, name) for those of these accounts that know an agent's number for one of these names."""
     found: set[tuple[str, str]] = set()
     members = list(names)
     for start in range(0, len(account_ids), _ACCOUNTS_PER_QUERY):

@@ -1,0 +1,1 @@
+"""The processes of the server: the port, web processes, signals, TLS, and steps that block the event loop."""

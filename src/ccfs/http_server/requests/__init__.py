@@ -1,0 +1,1 @@
+"""Parsing requests: heads, targets, bodies, and the memory that bodies may use."""

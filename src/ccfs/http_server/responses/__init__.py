@@ -1,0 +1,1 @@
+"""Sending responses: heads, files, and rates that responses share."""

@@ -1,0 +1,1 @@
+"""The report of a dry run, in words for an operator."""

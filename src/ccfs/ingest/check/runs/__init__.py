@@ -1,0 +1,1 @@
+"""Dry runs: ingest the files of one switch into a scratch database."""

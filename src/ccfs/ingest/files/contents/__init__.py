@@ -1,0 +1,1 @@
+"""Contents of source files: decompression, damage, records, positions."""

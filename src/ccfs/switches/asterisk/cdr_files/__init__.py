@@ -1,0 +1,1 @@
+"""CDR files of Asterisk: columns, CSV dialects, times and their zone."""
