@@ -13,10 +13,10 @@ import typer
 from ccfs import logs
 from ccfs.cli.common import DataFolderOption, JsonOption, open_node, print_result
 from ccfs.cli.progress import ProgressBars
-from ccfs.cli.stop_signal import StopSignal
 from ccfs.db.system import locations
 from ccfs.db.system.jobs import blob_moves
 from ccfs.db.system.locations import LocationUsage
+from ccfs.http_server.processes.stop_signals import StopSignals
 from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind
 from ccfs.model.errors import OperatorError
@@ -149,8 +149,7 @@ def move_blobs(
     node = open_node(data)
     logs.configure_logging()
     _check_move(_get_location(node, source), _get_location(node, target))
-    stopped = StopSignal()
-    stopped.catch()
+    stopped = StopSignals()
     before = utc_now() - timedelta(days=older_than)
     with node.database.read_transaction() as connection:
         total = blob_moves.count_owners_before(connection, source, before)

@@ -23,7 +23,7 @@ def run_passes(
     one_pass: Callable[[], None],
     result: IngestResult,
     seconds: float,
-    stopped: "Stop",
+    stopped: Stop,
     is_draining: Callable[[], bool] = lambda: False,
 ) -> None:
     """Run passes until `stopped`, except while the node drains. A failed pass is logged and does not end the watch."""

@@ -15,12 +15,12 @@ from ccfs.cli.common import AppKeyOption, DataFolderOption, JsonOption, open_nod
 from ccfs.cli.ingest.owners import find_owner
 from ccfs.cli.ingest.switch_tables import open_source, parse_source
 from ccfs.cli.progress import ProgressBars
-from ccfs.cli.stop_signal import StopSignal
 from ccfs.db.switch_tables.address import TableAddress
 from ccfs.db.system import tenants
 from ccfs.db.tenant.ingest import expected_recordings, ingest_state
 from ccfs.db.tenant.ingest.expected_recordings import ExpectedRecording
 from ccfs.db.tenant.ingest.ingest_state import IngestRejection
+from ccfs.http_server.processes.stop_signals import StopSignals
 from ccfs.ingest import asterisk as asterisk_pass
 from ccfs.ingest import ccfs as ccfs_pass
 from ccfs.ingest import freeswitch as freeswitch_pass
@@ -249,9 +249,7 @@ def _parse_columns(columns: str | None) -> tuple[str, ...]:
 
 def _run_ingest(node: Node, watching: bool, as_json: bool, run_pass: Callable[[IngestRun], None]) -> None:
     logs.configure_logging()
-    stopped = StopSignal()
-    if watching:
-        stopped.catch()
+    stopped = StopSignals() if watching else None
     with ProgressBars(sys.stderr.isatty() and not watching) as bars:
         run = IngestRun(
             database=node.database,
@@ -260,11 +258,11 @@ def _run_ingest(node: Node, watching: bool, as_json: bool, run_pass: Callable[[I
             now=utc_now,
             is_watching=watching,
             report_progress=bars.update,
-            is_stopped=stopped.is_set,
+            is_stopped=stopped.is_set if stopped else lambda: False,
             replicas=node.replicas,
         )
         try:
-            if watching:
+            if stopped:
                 seconds = run.settings.watch_seconds
                 watch_passes(lambda: run_pass(run), run.result, seconds, stopped, node.is_draining)
             else:

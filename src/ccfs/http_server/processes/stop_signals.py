@@ -6,6 +6,7 @@ in whichever thread it runs, and a thread of its own reads it.
 """
 
 import os
+import select
 import signal
 import socket
 import threading
@@ -36,10 +37,15 @@ def watch_signals(on_signal: Callable[[int], None], handler: Callable[[int, obje
             signal.signal(number, handler)
 
 
+def exit_at_once(number: int) -> None:
+    """End the process with the status that a shell gives to this signal."""
+    os._exit(128 + number)
+
+
 class StopSignals:
     """Watches for signals from its creation onwards. It must be created in the main thread."""
 
-    def __init__(self, on_second: Callable[[int], None]) -> None:
+    def __init__(self, on_second: Callable[[int], None] = exit_at_once) -> None:
         """`on_second` ends the program; it runs in another thread than the main one."""
         self._on_second = on_second
         self._stop_reader, self._stop_writer = os.pipe()
@@ -50,6 +56,16 @@ class StopSignals:
     def fileno(self) -> int:
         """Return a descriptor that is readable once the program should stop."""
         return self._stop_reader
+
+    def is_set(self) -> bool:
+        """Return whether the program should stop."""
+        return self.wait(0)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for this time or until the program should stop. Return whether it should."""
+        poll = select.poll()
+        poll.register(self._stop_reader, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
 
     def stop(self) -> None:
         """Stop the program as the first signal does."""
