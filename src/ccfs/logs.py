@@ -2,9 +2,25 @@
 
 import logging
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import structlog
+
+
+class ErrorStream:
+    """The process's stderr. Lines that it does not take, for example because its disk is full, are lost; the program goes on."""
+
+    def write(self, text: str) -> None:
+        """Write lines with one call, so that those of several processes stay intact."""
+        with suppress(OSError, ValueError):  # ValueError: it has been closed
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Do nothing: stderr keeps no complete line back."""
+
+
+_STREAM = ErrorStream()
 
 
 def configure_logging(*, json: bool = True) -> None:
@@ -20,7 +36,7 @@ def configure_logging(*, json: bool = True) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         # One write per line, including its end: several processes share stderr, and Python may be unbuffered.
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(_STREAM),  # type: ignore[arg-type]  # it needs no more of a file
         cache_logger_on_first_use=True,
     )
 
@@ -41,7 +57,7 @@ def log_request(request: str, operation: str, status: int, code: str, size: int,
 
     The texts come from our own tables and need no escaping.
     """
-    sys.stderr.write(
+    _STREAM.write(
         f'{{"action": "request_completed", "request": "{request}", "operation": "{operation}", "status": {status}, '
         f'"code": "{code}", "bytes": {size}, "ms": {seconds * 1000:.2f}, "event": "request completed", "level": "info", '
         f'"timestamp": "{datetime.now(UTC).isoformat(timespec="microseconds").removesuffix("+00:00")}Z"}}\n'
