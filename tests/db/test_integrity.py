@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from ccfs.db.engine import Database, open_database
+from ccfs.db.engine import Database, PreparedQuery, open_database
 from ccfs.db.faults import DatabaseFault
 from ccfs.db.integrity import check_integrity
 
@@ -69,6 +69,20 @@ def test_a_query_that_meets_damage_is_noted_whoever_handles_it(file: Path, datab
     assert "malformed" in database.faults.get_text(DatabaseFault.DAMAGED)
 
 
+@pytest.mark.parametrize("way", ["read_transaction", "write_transaction", "autocommit_read"])
+def test_a_prepared_query_that_meets_damage_is_noted(file: Path, database: Database, way: str) -> None:
+    for page in range(2, 20):
+        overwrite(file, page, bytes(PAGE))
+    query = PreparedQuery(sa.select(sa.column("b")).select_from(sa.table("t")))
+    if way == "autocommit_read":
+        with pytest.raises(DBAPIError):
+            database.autocommit_read(query.fetch_all)
+    else:
+        with pytest.raises(DBAPIError), getattr(database, way)() as connection:
+            query.fetch_all(connection)
+    assert database.faults.find_current() is DatabaseFault.DAMAGED
+
+
 @pytest.mark.parametrize("reason", ["stopped", "time"])
 def test_a_check_that_does_not_end_says_nothing(tmp_path: Path, reason: str) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'large.db'}")
@@ -89,3 +103,15 @@ def test_a_check_without_damage_forgets_it(file: Path, database: Database) -> No
     file.write_bytes(sound)
     assert check_integrity(database, lambda: False, 60) == ""
     assert database.faults.find_current() is None
+
+
+def test_a_check_does_not_forget_damage_that_was_met_while_it_ran(database: Database) -> None:
+    def meet_damage() -> bool:
+        database.faults.record(DatabaseFault.DAMAGED, "malformed")
+        return False
+
+    with database.write_transaction() as connection:  # enough steps that the check looks whether it is stopped
+        numbers = "WITH RECURSIVE n(a) AS (SELECT 100000 UNION ALL SELECT a + 1 FROM n WHERE a < 200000)"
+        connection.execute(sa.text(f"INSERT INTO t (a, b) {numbers} SELECT a, a || 'x' FROM n"))
+    assert check_integrity(database, meet_damage, 60) == ""
+    assert database.faults.find_current() is DatabaseFault.DAMAGED

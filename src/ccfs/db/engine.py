@@ -62,13 +62,13 @@ class Database:
 
         Its own writes are rolled back.
         """
-        with self._reader.connect() as connection:
+        with self._reader.connect() as connection, self._noting_faults():
             yield connection
 
     @contextmanager
     def write_transaction(self) -> Iterator[Connection]:
         """Yield a transaction that commits when the block ends, and rolls back if it raises."""
-        with self._writer.begin() as connection:
+        with self._writer.begin() as connection, self._noting_faults():
             yield connection
 
     def autocommit_read(self, query: Callable[[Connection], T]) -> T:
@@ -81,7 +81,7 @@ class Database:
         try:
             return query(connection)
         except DBAPIError as error:
-            self.faults.record(classify(error), str(error.orig))  # SQLAlchemy does not see those of a PreparedQuery
+            self.faults.record(classify(error), str(error.orig))  # as in _noting_faults, which takes longer
             connection.invalidate()
             self.close_thread_connection()
             raise
@@ -111,6 +111,15 @@ class Database:
 
         read_data_version.connection = connection  # type: ignore[attr-defined]  # checked out as long as the function lives
         return read_data_version
+
+    @contextmanager
+    def _noting_faults(self) -> Iterator[None]:
+        """Note errors that SQLAlchemy does not see, which are those of a PreparedQuery."""
+        try:
+            yield
+        except DBAPIError as error:
+            self.faults.record(classify(error), str(error.orig))
+            raise
 
     def _note_fault(self, context: ExceptionContext) -> None:
         """Note which kind of fault an error is, even if its caller handles it."""

@@ -3,6 +3,7 @@
 SQLite's damage, full disks and I/O errors, and PostgreSQL's, otherwise look like any failed query.
 """
 
+import math
 import sqlite3
 import threading
 import time
@@ -92,11 +93,12 @@ class FaultMemory:
         with self._lock:
             self._latest[fault] = _Occurrence(time.monotonic(), text[:300])
 
-    def clear(self, *faults: DatabaseFault) -> None:
-        """Forget these kinds, because the database works again."""
+    def clear(self, *faults: DatabaseFault, until: float = math.inf) -> None:
+        """Forget these kinds if they last occurred before `until` of time.monotonic(), because the database works again."""
         with self._lock:
             for fault in faults:
-                self._latest.pop(fault, None)
+                if fault in self._latest and self._latest[fault].at < until:
+                    del self._latest[fault]
 
     def find_current(self) -> DatabaseFault | None:
         """Return the worst kind that still counts."""

@@ -15,12 +15,13 @@ _STEPS_BETWEEN_LOOKS = 100_000  # instructions of SQLite's machine, some millise
 def check_integrity(database: Database, is_stopped: Callable[[], bool], time_limit_seconds: float) -> str | None:
     """Return the first damage that `PRAGMA quick_check` finds; empty if there is none, None if it did not end in time.
 
-    Damage is recorded in the database's faults; a complete check that finds none clears it. The check reads the whole file
-    alongside other readers and writers. Call it in a thread of its own.
+    Damage is recorded in the database's faults; a complete check that finds none clears what was met before it. The check
+    reads the whole file alongside other readers and writers. Call it in a thread of its own.
     """
     if not database.is_sqlite:
         return ""
-    give_up = time.monotonic() + time_limit_seconds
+    started_at = time.monotonic()
+    give_up = started_at + time_limit_seconds
     with database.engine.connect() as connection:
         driver = connection.connection.driver_connection
         assert driver is not None
@@ -36,7 +37,7 @@ def check_integrity(database: Database, is_stopped: Callable[[], bool], time_lim
         finally:
             driver.set_progress_handler(None, 0)
     if result == "ok":
-        database.faults.clear(DatabaseFault.DAMAGED)
+        database.faults.clear(DatabaseFault.DAMAGED, until=started_at)
         return ""
     database.faults.record(DatabaseFault.DAMAGED, result)
     return result
