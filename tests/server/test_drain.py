@@ -14,9 +14,9 @@ LARGE_BYTES = 40 << 20  # more than the kernel buffers for a client that does no
 CALL_ID, FILE_NAME = "1602728619-900", "/0/1/record/large.V3"
 
 
-def build_file_request(server: CcfsServer, member: Tenant) -> bytes:
-    """Return a request for a large file."""
-    return _build_post(server, member, "downloadRecordFile", {"fileName": FILE_NAME})
+def build_file_request(server: CcfsServer, member: Tenant, name: str = FILE_NAME) -> bytes:
+    """Return a request for a file, which is otherwise a large one, that closes the connection."""
+    return _build_post(server, member, "downloadRecordFile", {"fileName": name})
 
 
 def build_zip_request(server: CcfsServer, member: Tenant) -> bytes:

@@ -34,6 +34,7 @@ LOW_LIMIT_PROGRAM = (
     f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({FEW_DESCRIPTORS}, {FEW_DESCRIPTORS})); "
     "from ccfs.cli import main; main()"
 )
+HEALTH_REQUEST = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
 DAY = {"beginTime": "2020-10-15 00:00:00", "endTime": "2020-10-15 23:59:59", "callBackURL": "http://127.0.0.1:9/"}
 
 
@@ -168,6 +169,34 @@ def test_a_server_that_runs_out_of_descriptors_goes_on_and_recovers(tmp_path: Pa
         resource.prlimit(web, resource.RLIMIT_NOFILE, old)
         assert max(measure(client, member) for _ in range(20)) < 30
         assert list_children(server.process.pid) == [web]
+
+
+def test_a_file_that_needs_one_more_descriptor_than_there_is_names_the_cause(tmp_path: Path) -> None:
+    with run_server(tmp_path, lock_failures=0) as server, server.connect() as kept, server.connect() as connection:
+        member = create_two_tenants(server.node).acme
+        client = create_client(server, member)
+        measure(client, member)
+        send_on(kept, HEALTH_REQUEST, b"ok")
+        send_on(connection, HEALTH_REQUEST, b"ok")
+        [web] = list_children(server.process.pid)
+        old = resource.prlimit(web, resource.RLIMIT_NOFILE)
+        resource.prlimit(web, resource.RLIMIT_NOFILE, (3, old[1]))
+        send_on(connection, build_file_request(server, member, member.only_recording.file_name), b"0390005")
+        assert server.wait_for_log_line("read_failed", cause="descriptors", location="0")
+        send_on(kept, HEALTH_REQUEST, b"ok")  # who is connected is served
+        resource.prlimit(web, resource.RLIMIT_NOFILE, old)
+        measure(client, member)
+        assert "Traceback" not in server.read_log()
+
+
+def send_on(connection: socket.socket, request: bytes, expected: bytes) -> None:
+    """Send a request on an open connection, and expect these bytes in the response."""
+    connection.sendall(request)
+    received = b""
+    while expected not in received:
+        piece = connection.recv(1 << 12)
+        assert piece, received
+        received += piece
 
 
 def test_few_descriptors_mean_fewer_connections_and_no_failures(tmp_path: Path) -> None:
