@@ -9,6 +9,38 @@ import structlog
 
 from tests import mariadb, servers
 
+SLOW_FILES = (  # in order; a slow file that comes last leaves the other processes without work
+    "test_wrong_clocks",
+    "test_signals",
+    "test_flows",
+    "test_processes",
+    "test_kill",
+    "test_flow_control",
+    "test_upload_orphans",
+    "test_export_kill",
+    "test_accessibility",
+    "test_node_states",
+    "test_week",
+    "test_faults",
+    "test_player_browser",
+    "test_asterisk",
+    "test_node_keys",
+    "test_export_csv",
+    "test_s3_outage",
+    "test_killed_processes",
+)
+
+
+def pytest_configure() -> None:
+    """Let the processes that the tests start end on SIGHUP, even if this run was started by nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slowest files first."""
+    ranks = {name: rank for rank, name in enumerate(SLOW_FILES)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
+
 
 @pytest.fixture(autouse=True)
 def plain_logs() -> None:
