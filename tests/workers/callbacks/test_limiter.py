@@ -1,7 +1,7 @@
 """Slots of callbacks: lanes of one receiver share them, and no receiver and no app takes them all."""
 
 from ccfs.model.exports.delivery import Lane
-from ccfs.workers.callbacks.limiter import MAX_PER_LANE, ConcurrencyLimiter
+from ccfs.workers.callbacks.limiter import MAX_LANES, MAX_PER_LANE, ConcurrencyLimiter
 
 SLOTS = 256
 HOST = "https://cb.example.com:443"
@@ -72,3 +72,13 @@ def test_slots_are_free_again_once_posts_have_finished() -> None:
 def test_lanes_keep_their_receiver_and_app_in_a_row() -> None:
     for lane in (Lane(HOST, 7), Lane("http://[::1]:80", 12)):
         assert Lane.parse(lane.format()) == lane
+
+
+def test_the_newest_lanes_are_remembered() -> None:
+    limiter = ConcurrencyLimiter(SLOTS)
+    lanes = [Lane(HOST, app) for app in range(MAX_LANES + 1)]
+    make_fast(limiter, *lanes)
+    assert limiter.get_available_slots(lanes[:1]) == {lanes[0]: 1}  # as of a new one
+    make_fast(limiter, lanes[1], lanes[0])
+    assert limiter.get_available_slots(lanes[1:2]) == {lanes[1]: MAX_PER_LANE}
+    assert limiter.get_available_slots(lanes[2:3]) == {lanes[2]: 1}

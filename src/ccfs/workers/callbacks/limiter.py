@@ -16,6 +16,7 @@ from ccfs.model.exports.delivery import Lane
 FAST_RESPONSE_SECONDS = 1.0  # a response that takes less is fast
 MAX_PER_LANE = 32  # posts in flight of an app to a fast receiver
 MAX_PER_RECEIVER = 64  # of all apps, beyond the first of each
+MAX_LANES = 10_000  # whose speeds are remembered
 
 
 class LaneSpeed(Enum):
@@ -65,7 +66,10 @@ class ConcurrencyLimiter:
         """Count a post of the lane as finished, and record how quickly the receiver responded."""
         speed = LaneSpeed.FAST if seconds < FAST_RESPONSE_SECONDS else LaneSpeed.SLOW
         with self._lock:
+            self._speeds.pop(lane, None)  # so that it becomes the newest
             self._speeds[lane] = speed if is_answered else LaneSpeed.SILENT
+            if len(self._speeds) > MAX_LANES:
+                del self._speeds[next(iter(self._speeds))]
             self._in_flight[lane] -= 1
             if not self._in_flight[lane]:
                 del self._in_flight[lane]
