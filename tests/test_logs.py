@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,7 @@ def test_a_stderr_that_takes_no_lines_does_not_end_a_thread(stderr: str) -> None
     os.close(reader)
     program = WRITER.replace("threads =", "sys.stderr.close()\nthreads =") if stderr == "closed" else WRITER
     with open("/dev/full", "wb") as full, os.fdopen(writer, "wb") as pipe:
-        streams = {"full": full, "no_reader": pipe, "closed": subprocess.DEVNULL}
+        streams: dict[str, Any] = {"full": full, "no_reader": pipe, "closed": subprocess.DEVNULL}
         done = subprocess.run(
             [sys.executable, "-c", program.replace("def write():", WRITE_TO_THE_END), "3"],
             stdout=subprocess.PIPE,

@@ -8,7 +8,9 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from ccfs.db import schema
 from ccfs.model.identity.tenancy import App
 from ccfs.model.recordings.recording import Recording
 from ccfs.protocol.operations import BASE_PATH
@@ -34,8 +36,9 @@ class Flipped:
         """Add a recording of a call of its own, or of this one."""
         number, server = next(_numbers), self.client.server
         name = f"/0/1/record/{self.client.ak}/flipped-account/20201015/1/{number}.V3"
+        blob = server.node.disk.write(f"{self.app.id}/recordings/20201015/{number}.wav", [data])  # as ingest does
         return add_recording(
-            server.node, self.app, data, name, f"Y:/5/0/20201015/1/{number}.V3", call_id=call or f"1-{number}"
+            server.node, self.app, blob, name, f"Y:/5/0/20201015/1/{number}.V3", call_id=call or f"1-{number}"
         )
 
     def flip(self, recording: Recording, where: float) -> Path:
@@ -45,6 +48,12 @@ class Flipped:
         data[min(int(len(data) * where), len(data) - 1)] ^= 0x40
         path.write_bytes(data)
         return path
+
+    def is_reported(self, recording: Recording) -> bool:
+        """Return whether the next ingest will try to restore the recording's file."""
+        with self.client.server.node.database.read_transaction() as connection:
+            keys = connection.execute(sa.select(schema.lost_blobs.c.key).where(schema.lost_blobs.c.app == self.app.id))
+            return recording.blob.key in keys.scalars().all()
 
     def count_failures(self, cause: str) -> float:
         """Return the metric of a cause."""
@@ -77,6 +86,7 @@ def test_a_flipped_bit_is_never_sent_under_the_good_tag(flipped: Flipped, size: 
     whole = flipped.client.request("downloadRecordFile", {"fileName": recording.file_name}, range="bytes=0-")
     assert whole.result_code == "0390005"
     assert flipped.count_failures("damaged") == before + 3
+    assert flipped.is_reported(recording)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -109,6 +119,7 @@ def test_a_huge_file_with_a_flipped_bit_is_cut_before_its_end(flipped: Flipped, 
     with pytest.raises((http.client.IncompleteRead, ConnectionError)):
         flipped.client.request(*request)
     assert flipped.client.server.wait_for_log_line("response_aborted")["reason"].startswith("BlobDamaged")
+    assert flipped.is_reported(recording)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -41,7 +41,7 @@ def try_with_replica(
 class Replicas:
     """Reads a blob from the location in its row first, then from a verified replica. Thread-safe.
 
-    `report_lost` is called with each blob that a reader finds neither in its location nor elsewhere.
+    `report_lost` is called with each blob that a reader finds neither in its location nor elsewhere, or finds damaged.
     """
 
     def __init__(self, locations: Locations, report_lost: Callable[[BlobRef], None] = lambda _blob: None) -> None:
@@ -86,6 +86,10 @@ class Replicas:
                 self._report_lost(blob)
         return None
 
+    def report_damaged(self, blob: BlobRef) -> None:
+        """Report a blob whose file has the right size and wrong bytes, whether or not there is a replica."""
+        self._report_lost(blob)
+
     def resolve(self, blob: BlobRef) -> BlobRef:
         """Return the blob if its file has the recorded size, or else a replica; raise BlobNotFound if there is neither."""
         for source in self._iter_sources(blob):
@@ -120,6 +124,7 @@ class Replicas:
                     position, checksum = position + len(chunk), crc32(chunk, checksum) if is_whole else 0
                     if is_whole and position == end and checksum != blob.crc32:
                         position, checksum = position - len(chunk), 0
+                        self._report_lost(source)
                         raise BlobDamaged(blob.key)
                     yield chunk
                 return

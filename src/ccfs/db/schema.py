@@ -217,7 +217,7 @@ orphaned_blobs = sa.Table(  # blobs that may have no row: copies in progress, an
     sa.PrimaryKeyConstraint("location_id", "key"),
     sa.Index(None, "app", "due_at"),
 )
-lost_blobs = sa.Table(  # recordings' bytes that their location did not have when they were read
+lost_blobs = sa.Table(  # recordings whose bytes were missing or damaged when they were read
     "lost_blobs",
     METADATA,
     _text("location_id"),

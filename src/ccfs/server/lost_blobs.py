@@ -1,4 +1,4 @@
-"""Report bytes that a reader does not find in their location: to the log, and to the ingest that may restore them."""
+"""Reports bytes that a reader finds missing or damaged: to the log, and to the ingest that may restore them."""
 
 import threading
 import time
@@ -23,7 +23,7 @@ class LostBlobReporter:
         self._reported_at: dict[tuple[str, str], float] = {}
 
     def __call__(self, blob: BlobRef) -> None:
-        """Report a blob whose location has no file of its size under its key."""
+        """Report a blob whose location has no file with its bytes under its key."""
         if self._is_recent(blob):
             return
         if lost_blobs.try_add(self._database(), blob, self._now()):

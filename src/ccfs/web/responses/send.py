@@ -12,6 +12,7 @@ from functools import partial
 
 from ccfs.http_server.exchange import Exchange
 from ccfs.model.blobs.blob_ref import BlobRef
+from ccfs.model.blobs.errors import BlobDamaged
 from ccfs.model.errors import FileUnavailable
 from ccfs.web.context import WebContext
 from ccfs.web.request import Request
@@ -60,6 +61,8 @@ async def _send_from_anywhere(
     except FileUnavailable as error:
         failure = error.about(blob.location_id, blob.key)
     try:
+        if failure.reason == "damaged":
+            await run_in_thread(partial(context.replicas.report_damaged, blob))
         find = context.replicas.find if failure.reason == "damaged" else context.replicas.resolve
         source = await run_in_thread(partial(find, blob))
         if source is None:
@@ -164,10 +167,20 @@ async def _send_file(
         files, is_whole = context.verified_files, selected.size == blob.size
         if is_whole and not files.is_verified(descriptor, blob):
             if blob.size > MAX_READ_FIRST_BYTES:
-                await send_stream(files.read(descriptor, blob), exchange, selected.status, headers)
+                chunks = _report_damage(context, blob, files.read(descriptor, blob))
+                await send_stream(chunks, exchange, selected.status, headers)
                 return
             await run_in_thread(partial(files.verify, descriptor, blob))
         await exchange.send_file(selected.status, headers, descriptor, selected.start, selected.end)
+
+
+def _report_damage(context: WebContext, blob: BlobRef, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the chunks. Report the blob if they turn out to be damaged."""
+    try:
+        yield from chunks
+    except BlobDamaged:
+        context.replicas.report_damaged(blob)
+        raise
 
 
 async def _verify_file(context: WebContext, path: str, blob: BlobRef) -> None:
