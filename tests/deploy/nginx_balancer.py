@@ -77,7 +77,7 @@ def _build_configuration(
     unused = "".join(f"{name}_temp_path {folder}/{name};" for name in ("fastcgi", "uwsgi", "scgi"))
     user = "user root;" if os.geteuid() == 0 else ""
     head = f"{user} worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log warn;\n"
-    return f"{head}events {{ }}\nhttp {{ {temporary}{unused}\n{included}\n}}\n"
+    return f"{head}events {{ worker_connections 8192; }}\nhttp {{ {temporary}{unused}\n{included}\n}}\n"
 
 
 def _write_s3_include(folder: Path, s3: S3Service) -> str:

@@ -9,7 +9,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ccfs.protocol.operations import BASE_PATH
 from tests.api.api_client import ApiClient, LegacyApiClient
@@ -144,6 +144,29 @@ async def pipeline_many_requests(_target: Target, streams: Streams) -> None:
     await streams[0].read()
 
 
+async def sign_badly(target: Target, streams: Streams) -> None:
+    """Send requests that another key signed."""
+    stranger = replace(target, client=replace(target.client, sk="the-secret-of-somebody-else"))
+    forged = stranger.build_request("downloadRecordFile", {"fileName": target.file_name})
+    while not streams[0].at_eof():
+        streams[1].write(forged)
+        await streams[0].readuntil(b"\r\n\r\n")
+        await asyncio.sleep(random.uniform(0, 1))
+
+
+async def try_passwords(target: Target, streams: Streams) -> None:
+    body = f"name=user{random.randrange(1000)}&password=guess{random.randrange(1000)}".encode()
+    origin = f"http://127.0.0.1:{target.port}"
+    head = (
+        f"POST /console/login HTTP/1.1\r\nhost: 127.0.0.1:{target.port}\r\norigin: {origin}\r\n"
+        f"content-type: application/x-www-form-urlencoded\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    while not streams[0].at_eof():
+        streams[1].write(head.encode() + body)
+        await streams[0].readuntil(b"\r\n\r\n")
+        await asyncio.sleep(random.uniform(0, 1))
+
+
 ATTACKS: dict[str, Attack] = {
     attack.__name__: attack
     for attack in (
@@ -159,6 +182,8 @@ ATTACKS: dict[str, Attack] = {
         read_nothing_of_many_responses,
         send_garbage,
         pipeline_many_requests,
+        sign_badly,
+        try_passwords,
     )
 }
 
@@ -191,7 +216,7 @@ async def run_hostile_client(target: Target, name: str, number: int, until: floa
         try:
             async with asyncio.timeout(max(until - time.monotonic(), 0.1)):
                 await ATTACKS[name](target, streams)
-        except (OSError, TimeoutError):
+        except (OSError, TimeoutError, asyncio.IncompleteReadError):
             pass
         finally:
             streams[1].transport.abort()
