@@ -3,8 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,10 +15,11 @@ from ccfs import settings
 from ccfs.cli.stop_signal import UNWIND_SECONDS
 from ccfs.http_server.processes.stop_signals import STOP_SIGNALS
 from ccfs.server.node import Node
+from tests.server.forked_processes import ForkedProcess
 from tests.two_tenants import create_two_tenants
 from tests.waiting import wait_until
 
-PROGRAM = "from ccfs.cli import main; main()"
+PROGRAM = "import os; os.chdir(os.environ['CCFS_DATA']); from ccfs.cli import main; main()"
 SLACK_SECONDS = 20  # on a busy machine; SQLite waits for a minute
 AK = "ACMEAK0001"
 ENDING = {  # commands that a signal ends wherever they are
@@ -60,14 +59,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data
 
 
-def start(data: Path, arguments: list[str]) -> subprocess.Popen[bytes]:
-    """Start a command."""
+def start(data: Path, arguments: list[str]) -> ForkedProcess:
+    """Start a command in the data folder."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CCFS_")}
     environment |= {"CCFS_DATA": str(data), "PYTHONPATH": str(Path(settings.__file__).parents[2])}
-    return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *arguments], cwd=data, env=environment, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    return ForkedProcess(PROGRAM, arguments, environment, data / "output")
 
 
 @contextmanager
@@ -82,7 +78,7 @@ def locked_database(data: Path) -> Iterator[None]:
 @contextmanager
 def waiting_commands(
     data: Path, commands: dict[str, list[str]], *, release: bool = False
-) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+) -> Iterator[dict[str, ForkedProcess]]:
     """Run commands that wait for the locked database. With `release`, it is locked for half a second more."""
     with ExitStack() as lock:
         lock.enter_context(locked_database(data))

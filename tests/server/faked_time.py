@@ -12,6 +12,9 @@ from ccfs.server.node import Node
 from tests.ports import get_free_port
 from tests.server.ccfs_server import DRAIN_SECONDS, PROGRAM, CcfsServer, build_environment, wait_until_started
 
+FAST_PROGRAM = (
+    f"import ccfs.cli.serve; ccfs.cli.serve.CLEANUP_INTERVAL_SECONDS = 3.0; {PROGRAM}"  # compares the clocks often
+)
 LIBRARY_PATTERN = "faketime/libfaketimeMT.so.1"  # of Debian's package libfaketime, below the folder of the architecture
 RIGHT = "+0"
 
@@ -56,7 +59,7 @@ def run_faked_server(data: Path, clock: FakedTime, **options: object) -> Iterato
     port = get_free_port()
     log = data / f"web-{port}.log"
     environment = {**build_environment(data, options), **clock.build_environment()}
-    command = [sys.executable, "-c", PROGRAM, "serve", "--listen", f"127.0.0.1:{port}"]
+    command = [sys.executable, "-c", FAST_PROGRAM, "serve", "--listen", f"127.0.0.1:{port}"]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True

@@ -87,7 +87,7 @@ def request_export(node: Node, receiver: CallbackReceiver) -> None:
         exports.add(connection, app, export)
 
 
-@pytest.mark.parametrize(("options", "offset"), [("postgresql", "+10y"), ("sqlite", "-1y")], indirect=["options"])
+@pytest.mark.parametrize("offset", ["+10y", "-1y"])
 def test_nothing_is_lost_by_a_clock_that_is_wrong_at_the_start_and_callbacks_go_out_when_it_is_right(
     tmp_path: Path, clock: FakedTime, options: dict[str, Any], offset: str
 ) -> None:
@@ -118,7 +118,6 @@ def is_on_schedule(node: Node) -> bool:
         return due_at is not None and due_at <= nodes.get_database_time(connection) + timedelta(minutes=10)
 
 
-@pytest.mark.parametrize("options", ["sqlite"], indirect=True)
 def test_a_clock_that_jumps_while_the_server_runs_deletes_nothing(
     tmp_path: Path, clock: FakedTime, options: dict[str, Any]
 ) -> None:
