@@ -1,5 +1,7 @@
 """Recordings whose stored files are lost: the ingest page and the metrics show them, in each language."""
 
+from dataclasses import replace
+
 import pytest
 import sqlalchemy as sa
 
@@ -20,8 +22,7 @@ PROMISES = {"en": "The next ingest pass stores them again", "zh": "下一次采�
 def test_the_ingest_page_lists_lost_recordings_with_their_calls(
     language: str, signed_in: SignIn, console_server: CcfsServer, call_centre: CallCentreData
 ) -> None:
-    operator = signed_in("olga")
-    operator.language = language
+    operator = replace(signed_in("olga"), language=language)  # the client is shared
     app = call_centre.bolt.id
     columns = schema.recordings.c
     with console_server.node.database.read_transaction() as connection:
