@@ -27,7 +27,7 @@ PATIENT_SETTINGS = {
 }  # of the test's own node: only the server has short timeouts
 PROGRAM = "from ccfs.cli import main; main()"  # works whether or not ccfs is installed
 SLOW_STEP_MS = int(
-    os.environ.get("SLOW_STEP_MS", "50")
+    os.environ.get("SLOW_STEP_MS", "100")
 )  # CPU time that no step of an event loop may take: a busy machine's
 
 

@@ -53,6 +53,7 @@ def test_requests_of_other_web_processes_go_on_when_one_is_killed(tmp_path: Path
         member = create_two_tenants(server.node).acme
         add_recording(server.node, member.app, bytes(LARGE_BYTES), FILE_NAME, "Y:/4/0", call_id="1602728619-900")
         wait_until(lambda: len(list_children(server.process.pid)) == 2)
+        wait_until(lambda: all(map(is_serving, list_children(server.process.pid))))
         downloads = [server.connect() for _ in range(16)]
         for download in downloads:
             download.sendall(build_file_request(server, member))
@@ -74,6 +75,11 @@ def test_requests_of_other_web_processes_go_on_when_one_is_killed(tmp_path: Path
         assert codes == ["0300012"] * 20
         wait_until(lambda: len(list_children(server.process.pid)) == 2)
         assert victim not in list_children(server.process.pid)
+
+
+def is_serving(pid: int) -> bool:
+    """Return whether a web process has an event loop, which waits for connections."""
+    return any(os.readlink(path) == "anon_inode:[eventpoll]" for path in Path(f"/proc/{pid}/fd").iterdir())
 
 
 def count_sockets(pid: int) -> int:

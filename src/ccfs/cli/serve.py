@@ -173,7 +173,7 @@ def _run_workers(node: Node, heartbeat: Heartbeat) -> Iterator[None]:
     cleanup_loop = WorkLoop(
         [
             ("shrink_wal", lambda: worker_process.shrink_wal(node)),
-            ("repair_times", lambda: repair_times(node.database, heartbeat.now())),
+            ("repair_times", lambda: repair_times(node.database, clocks)),
             ("cleanup", lambda: _clean_up(node, clocks, cleanup_loop)),
             ("retention", worker_process.build_retention_job(node, clocks)),
         ],
@@ -233,7 +233,7 @@ def _clean_up(node: Node, clocks: ClockGuard, loop: WorkLoop) -> None:
     now = clocks.get_safe_now()
     if now is None:
         return
-    worker_process.build_mover(node, loop.is_stopped).delete_orphans()
+    worker_process.build_mover(node, loop.is_stopped, now=lambda: now).delete_orphans()
     lock_period = timedelta(seconds=node.settings.lock_period_seconds)
     retention = timedelta(days=node.settings.export_retention_days)
     run_cleanup(node.database, node.locations, now, lock_period, retention, node.locations.list_remote_ids())

@@ -1,7 +1,7 @@
 """Workers, composed from a node's parts: for the worker process, and for commands that run one by hand."""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from ccfs.db.faults import ADVICE, DatabaseFault
 from ccfs.db.integrity import check_integrity
@@ -32,7 +32,7 @@ DATABASE_CHECK_SECONDS = 3600.0  # limit of a check for damage; the next one fol
 
 def build_heartbeat(node: Node, address: str) -> Heartbeat:
     """Return the heartbeat, which reports to other nodes that this one lives and is reachable at `address`."""
-    return Heartbeat(node.database, node.build_node_record(address), node.liveness_timeout, utc_now)
+    return Heartbeat(node.database, node.build_node_record(address), node.liveness_timeout)
 
 
 def build_callback_worker(node: Node, heart: Heartbeat) -> CallbackWorker:
@@ -80,13 +80,16 @@ def build_export_worker(node: Node, heart: Heartbeat, ready: Callable[[], None])
 
 
 def build_mover(
-    node: Node, is_stopped: Callable[[], bool], progress: Callable[[int], None] = lambda _done: None
+    node: Node,
+    is_stopped: Callable[[], bool],
+    progress: Callable[[int], None] = lambda _done: None,
+    now: Callable[[], datetime] = utc_now,
 ) -> BlobMover:
-    """Return the worker that moves blobs between locations."""
+    """Return the worker that moves blobs between locations. Orphans are due by `now`."""
     return BlobMover(
         database=node.database,
         locations=node.locations,
-        now=utc_now,
+        now=now,
         grace=timedelta(seconds=node.settings.move_grace_seconds),
         url_grace=timedelta(seconds=node.settings.obs_url_seconds),
         is_stopped=is_stopped,

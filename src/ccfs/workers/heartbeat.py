@@ -1,5 +1,6 @@
 """Node heartbeats: they report that the node is alive, and read its state and the database's time."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,14 +17,19 @@ class Heartbeat:
     """The heartbeat of a node. The state that it reads applies until the next heartbeat."""
 
     def __init__(
-        self, database: Database, node: NodeRecord, liveness_timeout: timedelta, clock: Callable[[], datetime]
+        self,
+        database: Database,
+        node: NodeRecord,
+        liveness_timeout: timedelta,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`liveness_timeout`: time without a heartbeat after which the node counts as dead; `clock`: of this machine."""
+        """`liveness_timeout`: time without a heartbeat after which the node counts as dead."""
         self._database = database
         self._node = node
         self._liveness_timeout = liveness_timeout
-        self._clock = clock
-        self._clock_offset = timedelta()  # of the database's clock from this machine's
+        self._monotonic = monotonic
+        self._started_at = node.started_at  # until the first heartbeat
+        self._read_time: tuple[datetime, float] | None = None  # the database's time, and when it was read
         self.is_draining = False
         self.interval_seconds = liveness_timeout.total_seconds() / BEATS_PER_TIMEOUT  # between two beats
 
@@ -44,7 +50,7 @@ class Heartbeat:
                 nodes.register(
                     connection, replace(self._node, started_at=now, heartbeat_at=now), self._liveness_timeout
                 )
-        self._clock_offset = now - self._clock()
+        self._read_time = now, self._monotonic()
         if self.is_draining != (state is NodeState.DRAINING):
             self.is_draining = not self.is_draining
             get_logger().info(
@@ -52,5 +58,11 @@ class Heartbeat:
             )
 
     def now(self) -> datetime:
-        """Return the database's time, which is used for leases so that nodes agree regardless of their own clocks."""
-        return self._clock() + self._clock_offset
+        """Return the database's time, which is used for leases so that nodes agree regardless of their own clocks.
+
+        It goes on with the time that has passed, so a step of this machine's clock does not change it.
+        """
+        if self._read_time is None:
+            return self._started_at
+        read, read_at = self._read_time
+        return read + timedelta(seconds=self._monotonic() - read_at)

@@ -5,20 +5,24 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from ccfs.blobs.disk import DiskLocation
+from ccfs.db import schema
 from ccfs.db.engine import Database
 from ccfs.db.system import lockouts, maintenance, play_tokens
-from ccfs.db.system.jobs import export_jobs
+from ccfs.db.system.jobs import blob_moves, export_jobs
 from ccfs.db.tenant import exports, recordings, voice_files
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.blobs.errors import BlobNotFound
+from ccfs.model.blobs.orphan import BlobOwnerTable, OrphanedBlob
 from ccfs.model.identity.tenancy import App
 from ccfs.model.recordings.voice_file import VoiceFile
-from ccfs.workers.maintenance.cleanup import BATCH_SIZE, finish_voice_file_deletions, run_cleanup
+from ccfs.workers.maintenance.cleanup import BATCH_SIZE, finish_voice_file_deletions, repair_times, run_cleanup
 from tests.db import sample_rows
 from tests.db.sample_rows import MINUTE, NOW, SECOND
 from tests.db.tenant.test_exports import make_export
+from tests.workers.maintenance.steered_time import SteeredTime
 
 WEEK, DAY = timedelta(days=7), timedelta(days=1)
 
@@ -153,3 +157,28 @@ def add_ready_export(database: Database, disk: DiskLocation, app: App) -> BlobRe
 
 def is_stored(disk: DiskLocation, blob: BlobRef) -> bool:
     return Path(disk.get_path(blob.key)).exists()
+
+
+def test_times_are_repaired_only_while_the_clocks_agree(database: Database, app: App) -> None:
+    time = SteeredTime(NOW)
+    guard = time.create_guard(database)
+    guard.check()
+    waiting = OrphanedBlob(location_id="0", key="1/x", owner_table=BlobOwnerTable.EXPORTS, owner_row="x", app=app.id)
+    with database.write_transaction() as connection:
+        blob_moves.enqueue_orphan(connection, waiting, NOW + timedelta(hours=8))
+    time.wall -= timedelta(days=3650)  # by which the orphan waits for ten years
+    repair_times(database, guard)
+    time.wall += timedelta(days=3650)
+    repair_times(database, guard)
+    assert get_due_times(database) == [NOW + timedelta(hours=8)]
+    time.wall += timedelta(days=3650)
+    with database.write_transaction() as connection:
+        connection.execute(schema.orphaned_blobs.update().values(due_at=time.wall))  # by a clock that was ahead
+    time.wall -= timedelta(days=3650)
+    repair_times(database, guard)
+    assert get_due_times(database) == [NOW]
+
+
+def get_due_times(database: Database) -> list[datetime]:
+    with database.read_transaction() as connection:
+        return list(connection.execute(sa.select(schema.orphaned_blobs.c.due_at)).scalars())

@@ -16,6 +16,7 @@ from ccfs.db.tenant import exports, voice_files
 from ccfs.logs import get_logger
 from ccfs.model.identity.tenancy import App
 from ccfs.model.recordings.voice_file import VoiceFile
+from ccfs.workers.maintenance.clock_guard import ClockGuard
 
 STRANGERS_RETENTION = timedelta(days=90)  # of audit entries of failed sign-ins
 EXPORT_MARK_PERIOD = timedelta(days=1)  # between the mark of an export and the deletion of its file
@@ -64,8 +65,11 @@ def expire_exports(
     return len(due)
 
 
-def repair_times(database: Database, now: datetime) -> None:
-    """Make jobs due whose due time is impossibly late because a clock was ahead."""
+def repair_times(database: Database, clocks: ClockGuard) -> None:
+    """Make jobs due whose due time is impossibly late because a clock was ahead. Without agreeing clocks, do nothing."""
+    now = clocks.get_safe_now()
+    if now is None:
+        return
     with database.write_transaction() as connection:
         counts = impossible_times.make_due(connection, now)
     if counts:

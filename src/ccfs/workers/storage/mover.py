@@ -7,6 +7,7 @@ its file. Several movers may run at once.
 
 import hashlib
 import secrets
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ COPY_THREADS = 4  # copies in parallel: they spend most of the time waiting
 COPY_LEASE = timedelta(hours=1)  # longer than one batch of copies takes
 ORPHAN_LEASE = timedelta(minutes=10)  # an orphan that could not be deleted is retried when it ends
 ORPHAN_BATCH_SIZE = 500  # orphans leased in one transaction
-ORPHAN_TIME_LIMIT = timedelta(seconds=10)  # of one round: other steps of the loop wait
+ORPHAN_TIME_LIMIT_SECONDS = 10.0  # of one round: other steps of the loop wait
 
 
 class MoveStopped(Exception):
@@ -78,16 +79,16 @@ class BlobMover:
         return result
 
     def delete_orphans(self) -> int:
-        """Delete due orphans for at most ORPHAN_TIME_LIMIT, and return their number.
+        """Delete due orphans for at most ORPHAN_TIME_LIMIT_SECONDS, and return their number.
 
         Orphans that cannot be deleted are retried later.
         """
-        started_at, deleted = self.now(), 0
+        give_up, deleted = time.monotonic() + ORPHAN_TIME_LIMIT_SECONDS, 0
         with ThreadPoolExecutor(COPY_THREADS) as pool:
             while not self.is_stopped():
                 batch_size, batch_deleted = self._delete_orphan_batch(pool)
                 deleted += batch_deleted
-                if batch_size < ORPHAN_BATCH_SIZE or self.now() - started_at >= ORPHAN_TIME_LIMIT:
+                if batch_size < ORPHAN_BATCH_SIZE or time.monotonic() >= give_up:
                     break
         return deleted
 
