@@ -173,7 +173,7 @@ def _run_workers(node: Node, heartbeat: Heartbeat) -> Iterator[None]:
     cleanup_loop = WorkLoop(
         [
             ("shrink_wal", lambda: worker_process.shrink_wal(node)),
-            ("repair_times", lambda: repair_times(node.database, clocks)),
+            ("repair_times", lambda: repair_times(node.database, heartbeat.now(), clocks)),
             ("cleanup", lambda: _clean_up(node, clocks, cleanup_loop)),
             ("retention", worker_process.build_retention_job(node, clocks)),
         ],

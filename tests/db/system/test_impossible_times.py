@@ -63,7 +63,9 @@ def test_an_orphan_that_waits_longer_than_the_longest_grace_is_due(
 ) -> None:
     with database.write_transaction() as connection:
         blob_moves.enqueue_orphan(connection, ORPHAN, NOW + ahead)
-    assert make_due(database).get("orphaned_blobs", 0) == count
+    assert make_due(database) == {}  # by a clock that may be wrong
+    with database.write_transaction() as connection:
+        assert impossible_times.make_orphans_due(connection, NOW) == count
 
 
 def test_a_lost_recording_that_was_tried_in_a_year_is_tried_now(database: Database, app: App) -> None:

@@ -159,7 +159,7 @@ def is_stored(disk: DiskLocation, blob: BlobRef) -> bool:
     return Path(disk.get_path(blob.key)).exists()
 
 
-def test_times_are_repaired_only_while_the_clocks_agree(database: Database, app: App) -> None:
+def test_the_times_of_orphans_are_repaired_only_while_the_clocks_agree(database: Database, app: App) -> None:
     time = SteeredTime(NOW)
     guard = time.create_guard(database)
     guard.check()
@@ -167,15 +167,15 @@ def test_times_are_repaired_only_while_the_clocks_agree(database: Database, app:
     with database.write_transaction() as connection:
         blob_moves.enqueue_orphan(connection, waiting, NOW + timedelta(hours=8))
     time.wall -= timedelta(days=3650)  # by which the orphan waits for ten years
-    repair_times(database, guard)
+    repair_times(database, time.wall, guard)
     time.wall += timedelta(days=3650)
-    repair_times(database, guard)
+    repair_times(database, time.wall, guard)
     assert get_due_times(database) == [NOW + timedelta(hours=8)]
     time.wall += timedelta(days=3650)
     with database.write_transaction() as connection:
         connection.execute(schema.orphaned_blobs.update().values(due_at=time.wall))  # by a clock that was ahead
     time.wall -= timedelta(days=3650)
-    repair_times(database, guard)
+    repair_times(database, time.wall, guard)
     assert get_due_times(database) == [NOW]
 
 

@@ -20,21 +20,26 @@ LONGEST_WAITS: Final[dict[str, tuple[JobQueue, timedelta]]] = {  # of a queue's 
     "deliveries": (DELIVERIES, MAX_RETRY_DELAY),
     "exports": (EXPORTS, timedelta(hours=1)),
     "bulk_downloads": (BULK_DOWNLOADS, timedelta(hours=1)),
-    "orphaned_blobs": (ORPHANS, LONGEST_GRACE),
 }
 
 
 def make_due(connection: Connection, now: datetime) -> dict[str, int]:
-    """Make jobs due that would wait longer than they can. Return their number by table, without zeros."""
-    counts = {
-        name: connection.execute(
-            sa.update(queue.table)
-            .where(queue.is_due, queue.table.c.due_at > now + longest + TOLERANCE)
-            .values(due_at=now)
-        ).rowcount
-        for name, (queue, longest) in LONGEST_WAITS.items()
-    }
+    """Make jobs due that would wait longer than they can. Return their number by table, without zeros.
+
+    A job that becomes due too early because `now` is wrong does no harm.
+    """
+    counts = {name: _make_due(connection, queue, longest, now) for name, (queue, longest) in LONGEST_WAITS.items()}
     lost = schema.lost_blobs
     later = sa.update(lost).where(lost.c.tried_at > now + TOLERANCE)
     counts["lost_blobs"] = connection.execute(later.values(tried_at=lost.c.noticed_at)).rowcount
     return {name: count for name, count in counts.items() if count}
+
+
+def make_orphans_due(connection: Connection, now: datetime) -> int:
+    """Make orphans due that would wait longer than they can; return their number. They are deleted, so `now` must be right."""
+    return _make_due(connection, ORPHANS, LONGEST_GRACE, now)
+
+
+def _make_due(connection: Connection, queue: JobQueue, longest: timedelta, now: datetime) -> int:
+    is_impossible = queue.table.c.due_at > now + longest + TOLERANCE
+    return connection.execute(sa.update(queue.table).where(queue.is_due, is_impossible).values(due_at=now)).rowcount

@@ -65,13 +65,13 @@ def expire_exports(
     return len(due)
 
 
-def repair_times(database: Database, clocks: ClockGuard) -> None:
-    """Make jobs due whose due time is impossibly late because a clock was ahead. Without agreeing clocks, do nothing."""
-    now = clocks.get_safe_now()
-    if now is None:
-        return
+def repair_times(database: Database, now: datetime, clocks: ClockGuard) -> None:
+    """Make jobs due whose due time is impossibly late because a clock was ahead; orphans only while the clocks agree."""
+    safe_now = clocks.get_safe_now()
     with database.write_transaction() as connection:
         counts = impossible_times.make_due(connection, now)
+        if safe_now is not None and (orphans := impossible_times.make_orphans_due(connection, safe_now)):
+            counts["orphaned_blobs"] = orphans
     if counts:
         get_logger().warning("jobs of a clock that was ahead are due now", action="times_repaired", **counts)
 
