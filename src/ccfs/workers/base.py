@@ -128,6 +128,12 @@ class JobWorker(Worker):
         """Claim the next due job."""
         raise NotImplementedError
 
+    @staticmethod
+    def _has_due_job(database: Database, queue: JobQueue, now: datetime) -> bool:
+        """Return whether a job is due. Without one, claiming would only keep other writers waiting."""
+        with database.read_transaction() as connection:
+            return bool(queue.list_due_groups(connection, now))
+
     def run_once(self) -> bool:
         """Process the next due job and return whether there was one."""
         job = self.claim()

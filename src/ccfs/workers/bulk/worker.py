@@ -64,6 +64,8 @@ class BulkDownloadWorker(JobWorker):
     def claim(self) -> "BulkDownloadJob | None":
         """Claim the next due bulk download, from a different app than last time if one is waiting."""
         deps = self._deps
+        if not self._has_due_job(deps.database, BULK_DOWNLOADS, deps.now()):
+            return None
         with deps.database.write_transaction() as connection:
             claimed = bulk_jobs.claim(connection, deps.now(), secrets.token_hex(8), LEASE, self._last_app_id)
         if claimed is None:

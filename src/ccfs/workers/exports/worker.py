@@ -64,6 +64,8 @@ class ExportWorker(JobWorker):
     def claim(self) -> "ExportJob | None":
         """Claim the next due export, from a different app than last time if one is waiting."""
         deps = self._deps
+        if not self._has_due_job(deps.database, EXPORTS, deps.now()):
+            return None
         with deps.database.write_transaction() as connection:
             lease = f"{secrets.token_hex(8)}-{deps.primary_location.location_id}"
             claimed = export_jobs.claim(connection, deps.now(), lease, LEASE, self._last_app_id)
