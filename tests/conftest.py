@@ -63,6 +63,7 @@ def _get_folder(item: pytest.Item) -> str:
 def plain_logs() -> None:
     """Errors are logged as the program does it: without every local variable, which takes minutes on a busy machine."""
     console = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.reset_defaults()  # a test may have configured logging as the program does
     structlog.configure(processors=[structlog.processors.add_log_level, console])
 
 
