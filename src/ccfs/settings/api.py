@@ -2,15 +2,14 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ccfs.settings.comma_separated import CommaSeparated, NetworkList
+from ccfs.settings.group import SettingsGroup
 
 
-class ApiSettings(BaseModel):
+class ApiSettings(SettingsGroup):
     """How clients are served."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     language: Literal["en", "zh"] = Field(default="en", description="Language of resultDesc: en or zh.")
     clock_skew_seconds: int = Field(

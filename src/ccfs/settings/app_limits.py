@@ -1,14 +1,13 @@
 """Settings of flow control: the limits of apps that have none of their own."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ccfs.model.identity.app_limits import LIMIT_NAMES, MAX_LIMIT, AppLimits
+from ccfs.settings.group import SettingsGroup
 
 
-class AppLimitSettings(BaseModel):
+class AppLimitSettings(SettingsGroup):
     """Default limits of an app on one node; 0 means unlimited."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     app_concurrent_downloads: int = Field(
         default=512,

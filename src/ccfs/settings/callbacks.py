@@ -2,13 +2,13 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from ccfs.settings.group import SettingsGroup
 
 
-class CallbackSettings(BaseModel):
+class CallbackSettings(SettingsGroup):
     """How callbacks are delivered."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     callback_retry_seconds: float = Field(
         default=600, gt=0, description="Delay between a failed callback and the next attempt."

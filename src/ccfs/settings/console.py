@@ -3,16 +3,15 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from ccfs.model.identity.oidc_claims import RoleRule, is_https_or_local, parse_role_rule
 from ccfs.settings.comma_separated import CommaSeparated
+from ccfs.settings.group import SettingsGroup
 
 
-class ConsoleSettings(BaseModel):
+class ConsoleSettings(SettingsGroup):
     """Settings of the console."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     console: bool = Field(default=True, description="Whether the console is served at `/console`.")
     session_idle_seconds: int = Field(default=3600, ge=60, description="Idle timeout of a console session.")

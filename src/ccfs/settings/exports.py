@@ -1,12 +1,12 @@
 """Settings of exports: the longest period, the CSV files, how long they are kept."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from ccfs.settings.group import SettingsGroup
 
 
-class ExportSettings(BaseModel):
+class ExportSettings(SettingsGroup):
     """How exports are generated."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     export_max_days: int = Field(default=3, ge=1, description="Longest period that an export may cover, in days.")
     export_retention_days: int = Field(default=7, ge=1, description="Retention of export files, in days.")

@@ -1,12 +1,12 @@
 """Settings of the HTTP server: time-outs, least rates, connections, memory."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from ccfs.settings.group import SettingsGroup
 
 
-class HttpSettings(BaseModel):
+class HttpSettings(SettingsGroup):
     """Settings of the HTTP server. Numbers of connections and budgets apply to each web process."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     http_first_byte_seconds: float = Field(
         default=10, gt=0, description="Timeout for the first byte on a new connection."

@@ -1,12 +1,12 @@
 """Settings of ingest: waiting for files, and a switch's database."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from ccfs.settings.group import SettingsGroup
 
 
-class IngestSettings(BaseModel):
+class IngestSettings(SettingsGroup):
     """How ingest reads what switches leave."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     recording_wait_seconds: int = Field(
         default=3600, ge=0, description="Time after a call at which an expected recording counts as missing."

@@ -1,12 +1,12 @@
 """Settings of the lock-out, for invalid signatures and for sign-ins to the console."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from ccfs.settings.group import SettingsGroup
 
 
-class LockoutSettings(BaseModel):
+class LockoutSettings(SettingsGroup):
     """When an address is locked."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     lock_failures: int = Field(
         default=10,

@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ccfs.settings.comma_separated import CommaSeparated
+from ccfs.settings.group import SettingsGroup
 
 
-class NodeSettings(BaseModel):
+class NodeSettings(SettingsGroup):
     """Settings of the node."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: Path = Field(
         default=Path("ccfs-data"), description="Folder of the SQLite database, the disk location and the node key."

@@ -1,12 +1,12 @@
 """Settings of retention: when calls and recordings are deleted."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from ccfs.settings.group import SettingsGroup
 
 
-class RetentionSettings(BaseModel):
+class RetentionSettings(SettingsGroup):
     """When calls and recordings are deleted."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     retention_months: int = Field(
         default=0,

@@ -1,12 +1,12 @@
 """Settings of storage: the primary location, S3, moving older files, free space."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from ccfs.settings.group import SettingsGroup
 
 
-class StorageSettings(BaseModel):
+class StorageSettings(SettingsGroup):
     """Where files are stored."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     primary_location: str = Field(
         default="",
