@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
+from ccfs.blobs.replicas import Replicas
 from ccfs.http_server.exchange import Exchange
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.blobs.errors import BlobDamaged
@@ -61,10 +62,7 @@ async def _send_from_anywhere(
     except FileUnavailable as error:
         failure = error.about(blob.location_id, blob.key)
     try:
-        if failure.reason == "damaged":
-            await run_in_thread(partial(context.replicas.report_damaged, blob))
-        find = context.replicas.find if failure.reason == "damaged" else context.replicas.resolve
-        source = await run_in_thread(partial(find, blob))
+        source = await run_in_thread(partial(_find_other_source, context.replicas, blob, failure))
         if source is None:
             raise failure
         sent = await _send_blob(context, request, replace(response, blob=source), exchange)
@@ -73,6 +71,14 @@ async def _send_from_anywhere(
     if failure.reason == "damaged":
         context.failures.record(failure)  # it was served all the same
     return sent
+
+
+def _find_other_source(replicas: Replicas, blob: BlobRef, failure: FileUnavailable) -> BlobRef | None:
+    """Return where else to read a blob that could not be sent. A damaged one is reported, because its size looks right."""
+    if failure.reason != "damaged":
+        return replicas.resolve(blob)
+    replicas.report_damaged(blob)
+    return replicas.find(blob)
 
 
 def _send_bytes(request: Request, response: BytesResponse, exchange: Exchange) -> tuple[int, int]:
