@@ -61,7 +61,8 @@ class CelParser:
         if not any(line.strip() for line in lines):
             return [], []
         if self._layout is None:
-            sample = tail_reader.sample_lines(self._path) + lines
+            written = [line for line in tail_reader.sample_lines(self._path) if line.endswith(b"\n")]
+            sample = list(dict.fromkeys(written + lines))
             self._layout = self._find_layout(sample)
             self._zone = self._detect_zone(cel.collect_samples(sample, self._layout))
         layout, zone_name = self._layout, self._zone
@@ -85,11 +86,14 @@ class CelParser:
         return json.dumps(facts)
 
     def _find_layout(self, sample: list[bytes]) -> CelLayout:
-        """Return the sample's layout, or the earlier one if it still fits and was detected from more lines."""
+        """Return the sample's layout, or the earlier one if it still fits and was detected from more lines.
+
+        Those lines need not have shown each column: the first ones of a log have no details.
+        """
         known, seen = self._load_layout()
         if known and seen >= len(sample) and cel.fits(sample, known):
             self._seen = seen
-            return known
+            return cel.add_detail_column(known, sample)
         self._seen = len(sample)
         return cel.detect_layout(sample, self._source.encoding)
 

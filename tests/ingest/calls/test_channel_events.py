@@ -1,6 +1,7 @@
 """A channel event log corrects answers, causes and transfers of calls, and reports holds, whenever its lines arrive."""
 
 import itertools
+import re
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -130,6 +131,19 @@ def test_a_log_that_grows_and_rotates_is_read_once(create_site: CreateSite) -> N
     assert read_facts(site) == EXPECTED
     events = site.read_rows(schema.channel_events, "switch_leg_id", "switch_call_id", order="switch_leg_id")
     assert events == [(f"{BEGIN}.{leg}", f"{BEGIN}.{7 if leg > 5 else 1}") for leg in (3, 4, 5, 7, 8)]
+
+
+@pytest.mark.parametrize("first", [1, 2, 3, 4])
+@pytest.mark.parametrize("has_call_id_first", [False, True])
+def test_a_log_may_grow_by_any_number_of_lines(create_site: CreateSite, first: int, has_call_id_first: bool) -> None:
+    site = create_site()
+    cdr, cel = site.write_file("Master.csv", "".join(CDRS)), site.switch_folder / "cel.csv"
+    ids = re.compile(r'("[0-9]+[.][0-9]+"),("[0-9]+[.][0-9]")')
+    events = [ids.sub(r"\2,\1", line) if has_call_id_first else line for line in EVENTS]
+    for count in range(first, len(EVENTS) + 1):
+        cel.write_text("".join(events[:count]) + "".join(events[count:])[:110])  # the next line is not whole
+        ingest(site, cdr, cel, CCFS_SETTLE_SECONDS="0")
+    assert read_facts(site) == EXPECTED
 
 
 def test_local_times_of_the_log_are_the_switchs(create_site: CreateSite) -> None:

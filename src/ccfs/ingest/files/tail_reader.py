@@ -93,8 +93,8 @@ def sample_lines(path: Path, spots: int = 40, lines: int = 30) -> list[bytes]:
             start = size * spot // spots
             if start and start < file.tell():
                 continue  # the lines before reach here already
-            file.seek(start)
+            file.seek(max(start - 1, 0))
             if start:
-                read_line(file)
+                read_line(file)  # the rest of a line, or the end of the one before
             sample += [line for line in (read_line(file).data for _ in range(lines)) if line]
     return sample

@@ -8,7 +8,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ccfs.switches.asterisk.cdr_files import clock
 from ccfs.switches.asterisk.cdr_files.cdr import MAX_SAMPLE_BYTES, clean_line
@@ -103,6 +103,14 @@ def fits(sample: Sequence[bytes], layout: CelLayout) -> bool:
     return bool(rows) and len(fitting) >= _MIN_SHARE * len(rows) and all(_is_time(row[layout.time]) for row in fitting)
 
 
+def add_detail_column(layout: CelLayout, sample: Sequence[bytes]) -> CelLayout:
+    """Return the layout with the column of details, if it has none and the lines show one."""
+    if layout.extra >= 0 or layout.header:
+        return layout
+    columns = _list_columns(list(_iter_rows(sample, layout.dialect, layout.encoding)))
+    return replace(layout, extra=_find_extra(columns, layout.event)) if len(columns) > max(layout.columns) else layout
+
+
 def collect_samples(sample: Sequence[bytes], layout: CelLayout) -> list[ZoneSample]:
     """Return the local times at which channels were created, and the seconds in their ids, in order of time."""
     samples = []
@@ -139,8 +147,7 @@ def _name_by_header(rows: Sequence[tuple[str, list[str]]], dialect: CsvDialect, 
 
 
 def _name_by_values(rows: Sequence[tuple[str, list[str]]], dialect: CsvDialect, encoding: str) -> CelLayout | None:
-    width = Counter(len(row) for _, row in rows).most_common(1)[0][0] if rows else 0
-    columns = list(zip(*(row for _, row in rows if len(row) == width), strict=True))
+    columns = _list_columns(rows)
     events = _find_columns(columns, lambda value: value.upper() in _EVENTS, share=0.5)  # users may define others
     channels = _find_columns(columns, lambda value: "/" in value and value[0] not in "{/")
     time, ids = _find_time_and_ids(columns)
@@ -157,6 +164,12 @@ def _name_by_values(rows: Sequence[tuple[str, list[str]]], dialect: CsvDialect, 
         dialect=dialect,
         encoding=encoding,
     )
+
+
+def _list_columns(rows: Sequence[tuple[str, list[str]]]) -> list[tuple[str, ...]]:
+    """Return the values of each column, of the rows that have as many as most do."""
+    width = Counter(len(row) for _, row in rows).most_common(1)[0][0] if rows else 0
+    return list(zip(*(row for _, row in rows if len(row) == width), strict=True))
 
 
 def _find_columns(
