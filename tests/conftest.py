@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from tests import mariadb, servers
+from tests import databases, mariadb, servers
 
 SLOW_FILES = (  # in order; a slow file that comes last leaves the other processes without work
     "test_wrong_clocks",
@@ -91,7 +91,17 @@ def mariadb_server() -> Iterator[mariadb.MariaDbServer]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The SQLAlchemy URL of a fresh, empty database; every test that asks runs on each kind."""
+    """The SQLAlchemy URL of a database with tables and no rows; every test that asks runs on each kind."""
+    if request.param == "sqlite":
+        yield databases.create_sqlite(tmp_path)
+    else:
+        with databases.create_database(request.getfixturevalue("postgres_url")) as url:
+            yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The SQLAlchemy URL of a database without tables; every test that asks runs on each kind."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'ccfs.db'}"
     else:

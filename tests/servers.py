@@ -108,15 +108,22 @@ def run_postgres() -> Iterator[str]:
 
 
 @contextmanager
-def create_database(server: str) -> Iterator[str]:
-    """Create an empty database on that server until the block ends; yield its URL."""
+def create_database(server: str, template: str = "template0") -> Iterator[str]:
+    """Create a database on that server until the block ends, empty or a copy of the template; yield its URL."""
     name = f"ccfs_{next(_numbers)}"
-    with _connect(server) as connection:
-        connection.execute(f"create database {name} template template0 strategy file_copy".encode())
-        try:
-            yield server.replace("/postgres?", f"/{name}?")
-        finally:
+    url = create_lasting_database(server, name, template)
+    try:
+        yield url
+    finally:
+        with _connect(server) as connection:
             connection.execute(f"drop database {name} with (force)".encode())
+
+
+def create_lasting_database(server: str, name: str, template: str = "template0") -> str:
+    """Create a database that lasts as long as the server; return its URL."""
+    with _connect(server) as connection:
+        connection.execute(f"create database {name} template {template} strategy file_copy".encode())
+    return server.replace("/postgres?", f"/{name}?")
 
 
 def _connect(url: str) -> psycopg.Connection:

@@ -16,7 +16,7 @@ from ccfs.db.system import tenants
 from ccfs.protocol import signature
 from ccfs.protocol.operations import BASE_PATH
 from ccfs.workers.maintenance.cleanup import run_cleanup
-from tests import servers
+from tests import databases
 from tests.api.api_client import LegacyApiClient, Reply
 from tests.api.callback_client import (
     DAY_PERIOD,
@@ -47,7 +47,7 @@ def callback_client(
         options: dict[str, object] = {}
         if request.param == "postgresql":
             options["database_url"] = stack.enter_context(
-                servers.create_database(request.getfixturevalue("postgres_url"))
+                databases.create_database(request.getfixturevalue("postgres_url"))
             )
         yield stack.enter_context(run_callback_client(tmp_path_factory.mktemp("exports"), **options))
 

@@ -12,7 +12,7 @@ import pytest
 from ccfs.db.system.console import users
 from ccfs.model.identity.user import Grant, Role
 from ccfs.model.recordings.recording import Recording
-from tests import servers
+from tests import databases
 from tests.console.bulk.bulk_download_server import BulkDownloadServer, run_bulk_download_server
 from tests.console.call_centre_data import CallCentreData, create_call_centre
 from tests.console.console_client import ConsoleClient
@@ -63,7 +63,7 @@ def console_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
             yield server
     else:
         with (
-            servers.create_database(request.getfixturevalue("postgres_url")) as url,
+            databases.create_database(request.getfixturevalue("postgres_url")) as url,
             run_server(folder, lock_failures=0, search_ms=SEARCH_MS, database_url=url) as server,
         ):
             yield server

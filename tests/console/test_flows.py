@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Browser, Page, Response, expect
 
-from tests import servers
+from tests import databases
 from tests.api.api_client import ApiClient
 from tests.api.callback_client import read_zip
 from tests.console.chromium import open_browser, open_page
@@ -39,7 +39,7 @@ def demo_site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
             yield site
     else:
         with (
-            servers.create_database(request.getfixturevalue("postgres_url")) as url,
+            databases.create_database(request.getfixturevalue("postgres_url")) as url,
             run_demo_site(data, database_url=url) as site,
         ):
             yield site

@@ -10,7 +10,7 @@ from ccfs.db.engine import Database, open_database
 from ccfs.db.migrations.runner import upgrade
 from ccfs.db.schema import METADATA
 from ccfs.model.identity.tenancy import App
-from tests import servers
+from tests import databases
 from tests.db import sample_rows
 
 
@@ -20,7 +20,7 @@ def migrated_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.T
     if request.param == "sqlite":
         yield from _open_migrated(f"sqlite:///{tmp_path_factory.mktemp('database') / 'ccfs.db'}")
     else:
-        with servers.create_database(request.getfixturevalue("postgres_url")) as url:
+        with databases.create_database(request.getfixturevalue("postgres_url")) as url:
             yield from _open_migrated(url)
 
 
@@ -47,9 +47,9 @@ def url(database: Database) -> str:
 
 
 @pytest.fixture
-def empty_database(database_url: str) -> Iterator[Database]:
+def empty_database(empty_database_url: str) -> Iterator[Database]:
     """A database of the test's own, without tables."""
-    database = open_database(database_url)
+    database = open_database(empty_database_url)
     yield database
     database.close()
 

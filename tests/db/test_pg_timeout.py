@@ -17,7 +17,7 @@ from ccfs.db.migrations.runner import upgrade
 from ccfs.db.system.tenant_cache import TenantCache
 from ccfs.model.blobs.errors import LocationUnreachable
 from ccfs.model.errors import FileUnavailable
-from tests import servers
+from tests import databases
 from tests.db.sample_rows import NOW
 from tests.proxies import Proxy, ProxyMode, run_proxy
 from tests.waiting import wait_until
@@ -38,7 +38,7 @@ def database_proxy(postgres_url: str) -> Iterator[Proxy]:
 @pytest.fixture
 def database(postgres_url: str, database_proxy: Proxy) -> Iterator[Database]:
     """A database behind the proxy, which answers at first."""
-    with servers.create_database(postgres_url) as url:
+    with databases.create_database(postgres_url) as url:
         name = make_url(url).database
         database = open_database(
             f"postgresql://postgres@127.0.0.1:{database_proxy.port}/{name}?connect_timeout={CONNECT_TIMEOUT_SECONDS}"

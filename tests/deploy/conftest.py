@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests import servers
+from tests import databases
 from tests.api.api_client import ApiClient, create_client
 from tests.certificates import Identity, create_identity
 from tests.deploy.nginx_balancer import run_nginx
@@ -36,7 +36,7 @@ class NginxSite:
 def nginx_sites(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, NginxSite]]:
     """Two sites on the same data: "x_accel" hands files over to nginx, "plain" does not."""
     data: Path = tmp_path_factory.mktemp("sites")
-    with servers.create_database(postgres_url) as url, ExitStack() as stack:
+    with databases.create_database(postgres_url) as url, ExitStack() as stack:
         tenant_pair, sites = None, {}
         for name, x_accel in (("x_accel", "/ccfs-files"), ("plain", "")):
             options: dict[str, Any] = {

@@ -10,8 +10,8 @@ from tests import servers
 
 
 @pytest.mark.parametrize("time", ["first", "second"])
-def test_a_test_gets_an_empty_database_that_is_its_own(database_url: str, time: str) -> None:
-    engine = sa.create_engine(database_url)
+def test_a_test_gets_an_empty_database_that_is_its_own(empty_database_url: str, time: str) -> None:
+    engine = sa.create_engine(empty_database_url)
     with engine.begin() as connection:
         connection.execute(sa.text("create table mine (word text)"))  # fails where the other time's is still there
         connection.execute(sa.text("insert into mine values (:word)"), {"word": time})

@@ -20,6 +20,7 @@ from ccfs.db.system import tenants
 from ccfs.model.identity.tenancy import Account, App, Vdn
 from ccfs.model.recordings import wav
 from ccfs.server.node import Node, utc_now
+from tests import databases
 from tests.cli.command import ROOT, CommandResult, run_ccfs
 
 AK, SK = "AKacme0001", "the-secret-of-acme-000000"
@@ -63,6 +64,8 @@ class IngestSite:
     def prepare(self) -> "IngestSite":
         """Create the folders and the app."""
         self.recordings_folder.mkdir(parents=True)
+        if not self.url:
+            databases.create_sqlite(self.folder / "data")
         with self.node.database.write_transaction() as connection:
             app = tenants.add_app(connection, "acme", AK, utc_now())
             tenants.add_key(connection, app, AK, SK, self.node.secret_box, utc_now())

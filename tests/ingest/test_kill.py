@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests import servers
+from tests import databases
 from tests.cli.command import ROOT
 
 
@@ -28,7 +28,7 @@ def test_an_ingest_that_is_killed_repeatedly_ends_like_one_that_is_not(tmp_path:
 def test_an_ingest_on_postgresql_that_is_killed_repeatedly_ends_like_one_that_is_not(
     tmp_path: Path, postgres_url: str
 ) -> None:
-    with servers.create_database(postgres_url) as url:
+    with databases.create_database(postgres_url) as url:
         assert run_soak("ingest_kill", tmp_path, 3, 7, url)["kills"] == 3
 
 

@@ -39,9 +39,13 @@ def read_metric(server: CcfsServer, name: str) -> float:
     return next(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
 
 
-def test_nodes_that_start_at_once_create_the_tables_once(database_url: str, tmp_path: Path) -> None:
-    together = NODES_AT_ONCE[database_url.partition(":")[0].partition("+")[0]]
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": ":".join(sys.path), "CCFS_DATABASE_URL": database_url}
+def test_nodes_that_start_at_once_create_the_tables_once(empty_database_url: str, tmp_path: Path) -> None:
+    together = NODES_AT_ONCE[empty_database_url.partition(":")[0].partition("+")[0]]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": ":".join(sys.path),
+        "CCFS_DATABASE_URL": empty_database_url,
+    }
     command = [sys.executable, "-c", PROGRAM, "serve", "--listen", "127.0.0.1:0"]
     log = tmp_path / "log"
     with log.open("wb") as file:
@@ -54,7 +58,7 @@ def test_nodes_that_start_at_once_create_the_tables_once(database_url: str, tmp_
             )
             for number in range(together)
         ]
-    database = open_database(database_url)
+    database = open_database(empty_database_url)
 
     def begun() -> bool:
         assert all(node.poll() is None for node in processes), log.read_text()

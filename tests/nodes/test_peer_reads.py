@@ -19,7 +19,7 @@ from ccfs.model.exports.export import ExportKind
 from ccfs.protocol.operations import BASE_PATH
 from ccfs.server.node import utc_now
 from ccfs.workers.maintenance.cleanup import run_cleanup
-from tests import servers
+from tests import databases
 from tests.api.api_client import ApiClient, Reply, create_client, send_request
 from tests.api.lookup_requests import AUDIO_BASE64
 from tests.nodes.node_cluster import NodeCluster, get_readiness, run_node_cluster
@@ -56,7 +56,7 @@ def node_pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     if request.param == "sqlite":
         yield from _run_node_pair(folder, f"sqlite:///{folder / 'common.db'}")
     else:
-        with servers.create_database(request.getfixturevalue("postgres_url")) as url:
+        with databases.create_database(request.getfixturevalue("postgres_url")) as url:
             yield from _run_node_pair(folder, url)
 
 

@@ -11,7 +11,7 @@ from ccfs.db.job_queue import DELIVERIES, EXPORTS
 from ccfs.db.system import tenants
 from ccfs.model.exports.delivery import DeliveryState as Sent
 from ccfs.model.exports.export import ExportKind, ExportState
-from tests import servers
+from tests import databases
 from tests.api.api_client import Reply, create_client
 from tests.nodes.node_cluster import SHORT_LEASE_PROGRAM, NodeCluster, get_readiness, run_node_cluster
 from tests.receivers import HANG, OK, run_receiver
@@ -27,7 +27,7 @@ DAY_PERIOD = {"beginTime": "2020-10-15 00:00:00", "endTime": "2020-10-15 23:59:5
 @pytest.fixture
 def url(postgres_url: str) -> Iterator[str]:
     """The URL of a PostgreSQL database."""
-    with servers.create_database(postgres_url) as database_url:
+    with databases.create_database(postgres_url) as database_url:
         yield database_url
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import ccfs
 from ccfs import settings
 from ccfs.server.node import Node
+from tests import databases
 from tests.ports import get_free_port
 from tests.server.forked_processes import ForkedProcess, ServerProcess
 
@@ -89,6 +90,8 @@ def run_server(data: Path, program: str = PROGRAM, port: int = 0, **options: obj
 
     `port`: to replace a server that was killed.
     """
+    if "database_url" not in options:
+        databases.create_sqlite(data)
     data.mkdir(parents=True, exist_ok=True)
     node = Node(
         settings.load_settings({}, data=data, **options | (PATIENT_SETTINGS if "s3_timeout_seconds" in options else {}))

@@ -14,7 +14,7 @@ from ccfs.db.system.console import passwords
 from ccfs.db.system.console import users as user_rows
 from ccfs.model.identity.user import Grant, Role
 from ccfs.server.node import utc_now
-from tests import servers
+from tests import databases
 from tests.api.api_client import ApiClient, create_client
 from tests.cli.command import run_ccfs
 from tests.console.console_client import PASSWORD, ConsoleClient
@@ -32,7 +32,7 @@ def options(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
     if request.param == "sqlite":
         yield {"node_keys": KEY}
     else:
-        with servers.create_database(request.getfixturevalue("postgres_url")) as url:
+        with databases.create_database(request.getfixturevalue("postgres_url")) as url:
             yield {"node_keys": KEY, "database_url": url}
 
 

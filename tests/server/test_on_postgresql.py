@@ -9,7 +9,7 @@ import pytest
 
 from ccfs.db.system.tenant_cache import TenantCache
 from ccfs.protocol.operations import BASE_PATH
-from tests import servers
+from tests import databases
 from tests.api.api_client import ApiClient, create_client, send_request
 from tests.api.lookup_requests import assert_rejected, assert_success, build_lookup_requests, list_labels
 from tests.server.ccfs_server import CcfsServer, run_server
@@ -21,7 +21,7 @@ def postgres_server(postgres_url: str, tmp_path_factory: pytest.TempPathFactory)
     """A server on its own PostgreSQL database."""
     data: Path = tmp_path_factory.mktemp("postgresql_server")
     with (
-        servers.create_database(postgres_url) as url,
+        databases.create_database(postgres_url) as url,
         run_server(data, database_url=url, lock_failures=3, lock_seconds=60) as running,
     ):
         yield running

@@ -17,7 +17,7 @@ from ccfs.api.voice_files import UPLOAD_LEASE
 from ccfs.db import schema
 from ccfs.server.node import Node
 from ccfs.workers.storage.mover import BlobMover
-from tests import servers
+from tests import databases
 from tests.api.api_client import ApiClient
 from tests.server.ccfs_server import CcfsServer, run_server
 from tests.two_tenants import add_app, make_a_law_wav
@@ -33,7 +33,7 @@ def options(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
     if request.param == "sqlite":
         yield {}
     else:
-        with servers.create_database(request.getfixturevalue("postgres_url")) as url:
+        with databases.create_database(request.getfixturevalue("postgres_url")) as url:
             yield {"database_url": url}
 
 

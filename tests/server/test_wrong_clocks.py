@@ -17,7 +17,7 @@ from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.blobs.orphan import BlobOwnerTable, OrphanedBlob
 from ccfs.model.exports.export import ExportFilter, ExportKind
 from ccfs.server.node import Node
-from tests import servers
+from tests import databases
 from tests.db.tenant.test_exports import make_export
 from tests.receivers import OK, CallbackReceiver, respond_with, run_receiver
 from tests.server.faked_time import RIGHT, FakedTime, run_faked_server
@@ -33,7 +33,7 @@ def options(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
     if request.param == "sqlite":
         yield {**OPTIONS}
     else:
-        with servers.create_database(request.getfixturevalue("postgres_url")) as url:
+        with databases.create_database(request.getfixturevalue("postgres_url")) as url:
             yield {**OPTIONS, "database_url": url}
 
 

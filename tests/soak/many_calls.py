@@ -15,7 +15,7 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
-from tests import servers
+from tests import databases
 from tests.field.scenarios.measure import SwitchResult, add_up, format_table, measure_switch
 from tests.field.scenarios.switches import SWITCHES
 from tests.field.scenarios.untold import list_claims
@@ -30,7 +30,7 @@ def run(
     results = []
     for switch in (switch for switch in SWITCHES if switch.name in names):
         if url:
-            with servers.create_database(url) as own:
+            with databases.create_database(url) as own:
                 results.append(measure_switch(switch, folder, calls // len(names), seed, own))
         else:
             results.append(measure_switch(switch, folder, calls // len(names), seed))

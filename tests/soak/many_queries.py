@@ -19,7 +19,7 @@ from typing import Any
 from ccfs.db.engine import Database, open_database
 from ccfs.db.migrations.runner import upgrade
 from ccfs.model.identity.tenancy import App
-from tests import servers
+from tests import databases, servers
 from tests.db.large_table_queries import QUERIES, QueryAction, explain_queries, reads_too_much
 from tests.db.large_tables import create_filled_app
 
@@ -56,7 +56,7 @@ def run(url: str, rows: int) -> dict[str, Any]:
 
 @contextmanager
 def _create_databases(server: str) -> Iterator[dict[str, str]]:
-    with TemporaryDirectory() as folder, servers.create_database(server) as url:
+    with TemporaryDirectory() as folder, databases.create_database(server) as url:
         yield {"sqlite": f"sqlite:///{Path(folder, 'ccfs.db')}", "postgresql": url}
 
 

@@ -28,7 +28,7 @@ from ccfs.model.calls import partition_month
 from ccfs.model.exports.export import ExportFilter
 from ccfs.model.exports.time_window import TimeWindow
 from ccfs.model.identity.tenancy import App
-from tests import servers
+from tests import databases, servers
 
 APP = App(id=1, ak="SOAKAK0001", name="soak")
 FIRST_DAY = datetime(2024, 1, 1, tzinfo=UTC)
@@ -149,7 +149,7 @@ def measure_row_sizes(database: Database) -> dict[str, dict[str, int]]:
 def run(rows: int, server: str) -> dict[str, Any]:
     """Return all results. The two databases are queried in turn."""
     with ExitStack() as stack:
-        urls = [stack.enter_context(servers.create_database(server)) for _ in range(2)]
+        urls = [stack.enter_context(databases.create_database(server)) for _ in range(2)]
         began = time.monotonic()
         small, large = create_filled_database(urls[0], rows // 10), create_filled_database(urls[1], rows)
         seconds = time.monotonic() - began

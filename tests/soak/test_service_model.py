@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests import servers
+from tests import databases
 from tests.soak.service_model import ServiceModel
 
 EXAMPLES, STEPS = int(os.environ.get("MODEL_EXAMPLES", "30")), 20
@@ -16,13 +16,13 @@ EXAMPLES, STEPS = int(os.environ.get("MODEL_EXAMPLES", "30")), 20
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_what_was_accepted_comes_back_exactly(kind: str, request: pytest.FixtureRequest) -> None:
     compared_before = ServiceModel.compared
-    with ExitStack() as databases:
+    with ExitStack() as stack:
 
         def create_url() -> str:
             if kind == "sqlite":
                 return ""
             cluster = request.getfixturevalue("postgres_url")
-            return databases.enter_context(servers.create_database(cluster))
+            return stack.enter_context(databases.create_database(cluster))
 
         machine = type("Model", (ServiceModel,), {"url": staticmethod(create_url)})
         slow = settings(

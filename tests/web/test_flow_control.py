@@ -15,7 +15,7 @@ from ccfs.db.system import app_limits
 from ccfs.db.tenant import exports
 from ccfs.model.identity.app_limits import AppLimits
 from ccfs.model.identity.tenancy import App
-from tests import servers
+from tests import databases
 from tests.api.api_client import ApiClient, Reply, create_client, send_request
 from tests.db.tenant.test_exports import make_export
 from tests.server.ccfs_server import CcfsServer, run_server
@@ -36,7 +36,7 @@ def limited_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
             yield server
     else:
         url = request.getfixturevalue("postgres_url")
-        with servers.create_database(url) as own, run_server(data, database_url=own, workers=2) as server:
+        with databases.create_database(url) as own, run_server(data, database_url=own, workers=2) as server:
             yield server
 
 

@@ -18,7 +18,7 @@ from ccfs.db.tenant import bulk_downloads
 from ccfs.model.bulk.bulk_download import BulkDownload, BulkRequest
 from ccfs.protocol.error_codes import RESULT_CODES
 from ccfs.protocol.operations import BASE_PATH, OPERATIONS
-from tests import servers
+from tests import databases
 from tests.api.api_client import ApiClient, create_client, send_request
 from tests.server.ccfs_server import CcfsServer, run_server
 from tests.two_tenants import Tenant, TwoTenants, add_app, create_two_tenants
@@ -56,7 +56,7 @@ def test_a_live_server_is_healthy(server: CcfsServer) -> None:
 
 def test_a_server_without_its_database_is_live_but_not_ready(postgres_url: str, tmp_path: Path) -> None:
     with ExitStack() as stack:
-        with servers.create_database(postgres_url) as url:
+        with databases.create_database(postgres_url) as url:
             server = stack.enter_context(run_server(tmp_path, database_url=url))
             add_app(server.node, "pg", "secret", 1)
             client = ApiClient(server=server, ak="PGAK0001", sk="secret")

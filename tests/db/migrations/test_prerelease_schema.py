@@ -63,12 +63,12 @@ def run_ccfs(data: Path, *command: str, **more: str) -> subprocess.CompletedProc
 
 @pytest.mark.parametrize("command", ["serve --listen 127.0.0.1:0", "app list"])
 def test_a_command_on_a_prerelease_database_ends_with_one_sentence(
-    database_url: str, command: str, tmp_path: Path
+    empty_database_url: str, command: str, tmp_path: Path
 ) -> None:
-    database = open_database(database_url)
+    database = open_database(empty_database_url)
     execute(database, *PRERELEASE_SCHEMA)
     database.close()
-    done = run_ccfs(tmp_path / "data", *command.split(), CCFS_DATABASE_URL=database_url)
+    done = run_ccfs(tmp_path / "data", *command.split(), CCFS_DATABASE_URL=empty_database_url)
     assert (done.returncode, done.stdout) == (1, "")
     [line] = done.stderr.splitlines()
     assert re.search(ADVICE, line)

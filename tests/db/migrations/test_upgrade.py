@@ -147,10 +147,13 @@ def test_a_second_upgrade_changes_nothing(empty_database: Database) -> None:
         assert connection.execute(sa.text(f"SELECT count(*) FROM {VERSION_TABLE}")).scalar() == 1
 
 
-def test_ten_processes_upgrade_one_database_at_once(database_url: str) -> None:
-    is_partitioned = database_url.startswith("postgresql")
+def test_ten_processes_upgrade_one_database_at_once(empty_database_url: str) -> None:
+    is_partitioned = empty_database_url.startswith("postgresql")
     edges = {f"{table.name}_{edge}" for table in partitions.AGE_COLUMN for edge in ("early", "late") if is_partitioned}
-    assert run_in_processes(10, "upgrade_at", database_url) == [sorted({*METADATA.tables, VERSION_TABLE} | edges)] * 10
+    assert (
+        run_in_processes(10, "upgrade_at", empty_database_url)
+        == [sorted({*METADATA.tables, VERSION_TABLE} | edges)] * 10
+    )
 
 
 def test_a_failed_upgrade_is_rolled_back(empty_database: Database) -> None:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import psycopg
 
-from tests import servers
+from tests import databases
 from tests.receivers import run_receiver
 from tests.workers.callbacks.callback_node import open_callback_node
 
 
 def test_a_database_that_closes_all_connections_loses_no_delivery(postgres_url: str, tmp_path: Path) -> None:
     with (
-        servers.create_database(postgres_url) as url,
+        databases.create_database(postgres_url) as url,
         open_callback_node(tmp_path, url) as callback_node,
         run_receiver() as receiver,
     ):

@@ -12,7 +12,7 @@ import pytest
 from ccfs.db.system import tenants
 from ccfs.model.exports.delivery import DeliveryState
 from ccfs.server.node import utc_now
-from tests import servers
+from tests import databases
 from tests.receivers import OK, CallbackReceiver, run_receiver
 from tests.waiting import wait_until
 from tests.workers.callbacks.callback_node import CallbackNode, open_callback_node
@@ -26,7 +26,7 @@ def two_apps(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[C
             yield node, add_second_app(node)
     else:
         url = request.getfixturevalue("postgres_url")
-        with servers.create_database(url) as own, open_callback_node(tmp_path, own) as node:
+        with databases.create_database(url) as own, open_callback_node(tmp_path, own) as node:
             yield node, add_second_app(node)
 
 

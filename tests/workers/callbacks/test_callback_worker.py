@@ -16,7 +16,7 @@ from ccfs.model.exports.delivery import DeliveryState, Lane
 from ccfs.protocol import signature
 from ccfs.server.node import utc_now
 from ccfs.workers.callbacks.safe_network import ExchangeLimits
-from tests import receivers, servers
+from tests import databases, receivers
 from tests.certificates import DAY, create_identity
 from tests.receivers import HANG, OK, CallbackReceiver, make_closed_receiver, respond_with, run_receiver
 from tests.waiting import wait_until
@@ -44,7 +44,7 @@ def shared_callback_node(
             yield node
     else:
         with (
-            servers.create_database(request.getfixturevalue("postgres_url")) as url,
+            databases.create_database(request.getfixturevalue("postgres_url")) as url,
             open_callback_node(data, url) as node,
         ):
             yield node

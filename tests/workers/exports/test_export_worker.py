@@ -24,7 +24,7 @@ from ccfs.model.identity.tenancy import App
 from ccfs.server.node import Node
 from ccfs.settings import load_settings
 from ccfs.workers.exports.worker import LEASE, build_key
-from tests import servers
+from tests import databases
 from tests.db.sample_rows import MINUTE, SECOND, add_account, make_recording
 from tests.db.sample_rows import add_app as added_app
 from tests.waiting import wait_until
@@ -38,11 +38,12 @@ def node(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """A node on each engine."""
     data = tmp_path_factory.mktemp("exports")
     if request.param == "sqlite":
+        databases.create_sqlite(data)
         node = Node(load_settings({}, data=data))
         yield node
         node.database.close()
         return
-    with servers.create_database(request.getfixturevalue("postgres_url")) as url:
+    with databases.create_database(request.getfixturevalue("postgres_url")) as url:
         node = Node(load_settings({}, data=data, database_url=url))
         yield node
         node.database.close()
