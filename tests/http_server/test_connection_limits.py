@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -160,3 +161,29 @@ def test_a_client_with_most_of_the_connections_loses_requests_under_way_before_o
             newcomer.sendall(HEALTH)
             assert newcomer.recv(1 << 12).startswith(b"HTTP/1.1 204 ")
         assert not is_ended(idle)
+
+
+def test_new_connections_do_not_wait_for_a_step_of_the_event_loop_each() -> None:
+    steps = 0
+    answered = 0
+
+    async def handle(exchange: Exchange) -> None:
+        nonlocal steps, answered
+        if exchange.head.path == "/healthz":
+            answered += 1
+        while exchange.head.path == "/busy" and answered < 200:
+            steps += 1
+            time.sleep(0.01)  # noqa: ASYNC251  as a slow step does
+            await asyncio.sleep(0)
+        exchange.send_empty(200, [])
+
+    with run_small_server(handle, limits=HttpLimits(max_connections_per_address=300)) as server, ExitStack() as stack:
+        busy = stack.enter_context(server.connect())
+        busy.sendall(HEALTH.replace(b"/healthz", b"/busy"))
+        wait_until(lambda: steps)
+        for _ in range(200):
+            stack.enter_context(server.connect()).sendall(HEALTH)
+        began = steps
+        wait_until(lambda: answered == 200)
+        assert busy.recv(1 << 12).startswith(b"HTTP/1.1 200 ")
+    assert steps - began < 50

@@ -19,6 +19,8 @@ from ccfs.logs import get_logger
 
 HEALTH_PATHS: Final = ("/healthz", "/readyz", "/metrics")  # served even if the server is full
 _NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_BUSY_STEP_SECONDS: Final = 0.005  # of a step of the event loop, after which new connections have waited too long
+_BUSY_BATCH: Final = 64  # connections that are then accepted at a time
 _GONE_BATCH: Final = 32  # connections that were closed before they were accepted, and are dropped at a time
 _ACCEPT_PAUSE_SECONDS: Final = 0.1  # after the process ran out of descriptors
 _LOG_INTERVAL_SECONDS: Final = 60.0  # between two log lines about that
@@ -64,13 +66,14 @@ class HttpServer:
         self._empty: asyncio.Future[None] | None = None
         self._ticker: asyncio.TimerHandle | None = None
         self._next_log_at = 0.0  # of a lack of descriptors
+        self._accepted_at = 0.0  # when connections were accepted last
         self.now = self._loop.time
 
     def start(self, listener: socket.socket) -> None:
         """Accept the connections of a listening socket, which other processes may share."""
         listener.setblocking(False)
         self._listener = listener
-        self._loop.add_reader(listener.fileno(), self._accept)
+        self._loop.add_reader(listener.fileno(), self._accept_some)
         self._tick()
 
     async def drain(self, seconds: float) -> None:
@@ -131,8 +134,20 @@ class HttpServer:
 
     # Connections
 
+    def _accept_some(self) -> None:
+        """Accept one connection, so that another process can take the next; several if a step of the event loop takes long.
+
+        An idle process would have taken them meanwhile. At one a step, the queue would grow to thousands.
+        """
+        now = self.now()
+        is_busy = bool(self._tasks) and now - self._accepted_at >= _BUSY_STEP_SECONDS
+        self._accepted_at = now
+        for _ in range(_BUSY_BATCH if is_busy else 1):
+            if not self._accept():
+                break
+
     def _accept(self) -> bool:
-        """Accept only one connection, so that another process can take the next; return whether there was one."""
+        """Accept a connection; return whether there was one."""
         assert self._listener is not None
         try:
             client, address = self._listener.accept()
@@ -201,7 +216,7 @@ class HttpServer:
 
     def _resume_accepting(self) -> None:
         if self._listener is not None:
-            self._loop.add_reader(self._listener.fileno(), self._accept)
+            self._loop.add_reader(self._listener.fileno(), self._accept_some)
 
     def _stop_accepting(self) -> None:
         if self._listener is not None:
