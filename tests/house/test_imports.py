@@ -11,7 +11,7 @@ from tests.house.source import PACKAGE, get_relative_name, list_python_files, pa
 
 ALL_PACKAGES = {
     *("model", "protocol", "media", "switches", "db", "blobs", "ingest", "workers", "web", "api", "console"),
-    *("client", "demo", "settings", "logs", "http_server", "server", "cli"),
+    *("client", "demo", "settings", "logs", "http_server", "server", "status", "cli"),
 }
 
 # Package: what of ccfs it may import beside itself. protocol and db never meet; console and api never import workers or ingest.
@@ -24,10 +24,11 @@ ALLOWED_PACKAGES: dict[str, set[str]] = {
     "blobs": {"db", "model"},
     "ingest": {"switches", "media", "blobs", "db", "protocol", "model", "settings", "logs"},
     "workers": {"blobs", "db", "protocol", "model", "settings", "logs"},
+    "status": {"db", "model", "settings", "logs"},
     "http_server": {"logs"},
     "web": {"http_server", "media", "blobs", "db", "protocol", "model", "settings", "logs"},
     "api": {"web", "blobs", "db", "protocol", "model"},
-    "console": {"web", "http_server", "media", "blobs", "db", "model", "settings", "logs"},
+    "console": {"web", "status", "http_server", "media", "blobs", "db", "model", "settings", "logs"},
     "client": {"protocol", "model"},
     "demo": {"model"},
     "settings": {"model"},
@@ -50,6 +51,7 @@ ALLOWED_LIBRARIES: dict[str, set[str]] = {
     "blobs": {"isal", "obstore", *CONNECTION},
     "ingest": {"zstandard", *CONNECTION},
     "workers": {"httpcore2", "isal", *CONNECTION},
+    "status": CONNECTION,
     "http_server": {"httptools", "uvloop"},
     "web": {"prometheus_client", *CONNECTION},
     "api": CONNECTION,
@@ -80,7 +82,7 @@ IMPORTS_INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {
     ("console", "ccfs.console.calls"): "codecs and numpy, once somebody plays a recording",
 }
 
-ASYNC_PACKAGES = {"http_server", "web", "api", "console", "server"}
+ASYNC_PACKAGES = {"http_server", "web", "api", "console", "server", "status"}
 PURE_PACKAGES = {"model", "protocol", "switches", "media"}  # time and the outer world reach them as arguments
 CLOCK_FUNCTIONS = {"now", "utcnow", "today", "monotonic", "perf_counter", "time_ns"}
 IO_MODULES = {

@@ -7,6 +7,7 @@ from ccfs.model.calls.cdr import DeviceType
 from ccfs.model.calls.search import SearchOrder
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Role
+from ccfs.status.findings import SENTENCES, Area, Severity
 
 DEVICES: Final = {
     DeviceType.NONE: "Device",
@@ -123,6 +124,17 @@ ACTIONS: Final = {
     AuditAction.RETENTION_MARKED: "Marked a month for deletion",
     AuditAction.RETENTION_DELETED: "Deleted a month",
 }
+SEVERITIES: Final = {Severity.PROBLEM: "Problem", Severity.WARNING: "Warning", Severity.NOTICE: "Notice"}
+AREAS: Final = {
+    Area.INGEST: "Ingest",
+    Area.RECORDINGS: "Recordings",
+    Area.EXPORTS: "Exports",
+    Area.CALLBACKS: "Callbacks",
+    Area.NODES: "Nodes",
+    Area.STORAGE: "Locations",
+    Area.CERTIFICATES: "Certificates",
+    Area.RETENTION: "Retention",
+}
 LIMITS: Final = {
     "concurrent_downloads": "Concurrent downloads",
     "concurrent_queries": "Concurrent queries",
@@ -134,6 +146,7 @@ LIMITS: Final = {
 TABLES: Final = (
     *(DEVICES, DIRECTIONS, ORDERS, SPANS, LEAVE_REASONS),
     *(OPERATIONS, ROLES, ROLE_DESCRIPTIONS, ACTIONS, LIMITS),
+    *(SEVERITIES, AREAS, SENTENCES),
 )
 
 

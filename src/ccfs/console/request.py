@@ -20,6 +20,7 @@ from ccfs.model.identity.audit import AuditAction, AuditEntry
 from ccfs.model.identity.tenancy import Account, App
 from ccfs.model.identity.user import Permission, User
 from ccfs.model.recordings.recording import Recording
+from ccfs.status.findings import Severity
 from ccfs.web.request import Request
 from ccfs.web.responses.types import BytesResponse
 
@@ -124,6 +125,7 @@ class ConsoleRequest:
             "page_url": page_url,
             "Permission": Permission,
             "problem": "",
+            "alert": self._get_alert(),
         }
         headers = render.build_security_headers(values["nonce"]) if "nonce" in values else render.SECURITY_HEADERS
         return PageResponse(
@@ -131,6 +133,14 @@ class ConsoleRequest:
             status=status,
             extra_headers=headers,
         )
+
+    def _get_alert(self) -> str:
+        """Return the severity that the menu shows to an operator: of the latest report, which is renewed meanwhile."""
+        if self.user is None or not self.user.has_permission(Permission.OPERATE, None):
+            return ""
+        self.context.status.refresh_if_old()
+        worst = self.context.status.worst
+        return "" if worst in (None, Severity.NOTICE) else str(worst)
 
     def render_error(self, kind: str, status: int, reason: str = "") -> BytesResponse:
         """Return the error page; `kind` is one that error.html names, with a reason for "error"."""

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from ccfs.console.access import AccessScope, Handler, Route
-from ccfs.console.admin import apps, audit_log, callbacks, cluster, exports, ingest, settings, users
+from ccfs.console.admin import apps, audit_log, callbacks, cluster, exports, ingest, settings, status, users
 from ccfs.console.bulk import pages as bulk_downloads
-from ccfs.console.calls import annotations, csv_export, search
+from ccfs.console.calls import annotations, csv_export, missing_recordings, search
 from ccfs.console.login import account, oidc_login, password
 from ccfs.console.request import ConsoleRequest
 from ccfs.console.statistics import page as statistics
@@ -51,6 +51,7 @@ ROUTES: Final = (
     Route("POST", "/console/account/totp/disable", account.disable_totp),
     Route("GET", "/console/calls", search.show_search, _SEARCH, _ANYWHERE),
     Route("GET", "/console/calls/csv", csv_export.download_calls_csv, _DOWNLOAD, _ACCOUNT),
+    Route("GET", "/console/missing-recordings", missing_recordings.show_missing_recordings, _SEARCH, _ANYWHERE),
     Route("GET", "/console/call", search.show_call, _SEARCH, _ACCOUNT),
     Route("GET", "/console/audio", _dispatch_player, _LISTEN, _ACCOUNT),
     Route("GET", "/console/waveform", _dispatch_player, _LISTEN, _ACCOUNT),
@@ -84,6 +85,7 @@ ROUTES: Final = (
     Route("POST", "/console/users/revoke", users.revoke_role, _OPERATE, _GLOBAL),
     Route("POST", "/console/users/disable", users.toggle_disabled, _OPERATE, _GLOBAL),
     Route("POST", "/console/users/reset", users.reset_credentials, _OPERATE, _GLOBAL),
+    Route("GET", "/console/status", status.show_status, _OPERATE, _GLOBAL),
     Route("GET", "/console/ingest", ingest.show_ingest, _OPERATE, _GLOBAL),
     Route("POST", "/console/ingest/reread", ingest.request_reread, _OPERATE, _GLOBAL),
     Route("GET", "/console/cluster", cluster.show_cluster, _OPERATE, _GLOBAL),

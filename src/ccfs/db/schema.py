@@ -554,6 +554,16 @@ expected_recordings = sa.Table(
     sa.PrimaryKeyConstraint("app", "account_id", "path", "call_id"),
     sa.Index(None, "app", "stem", "account_id"),
     sa.Index(None, "app", "since"),
+    sa.Index(None, "app", "account_id", "since"),
+)
+_is_missing = expected_recordings.c.missing_at.is_not(None)
+sa.Index(
+    "ix_expected_recordings_missing",
+    expected_recordings.c.app,
+    expected_recordings.c.account_id,
+    expected_recordings.c.since,
+    sqlite_where=_is_missing,
+    postgresql_where=_is_missing,
 )
 recording_sources = sa.Table(  # every file of a switch that was stored as a recording, or as an earlier version of one
     "recording_sources",

@@ -49,7 +49,9 @@ NO_RESULTS = CallSearchResults(
 async def redirect_home(request: ConsoleRequest) -> Response:
     """Redirect to the first page that the user may see."""
     user, path = request.current_user, "/console/account"
-    if user.has_permission_anywhere(Permission.SEARCH):
+    if user.has_permission(Permission.OPERATE, None):
+        path = "/console/status"
+    elif user.has_permission_anywhere(Permission.SEARCH):
         path = "/console/calls"
     elif user.has_permission_anywhere(Permission.AUDIT):
         path = "/console/audit"

@@ -515,6 +515,20 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(op.f("ix_expected_recordings_app_since"), "expected_recordings", ["app", "since"], unique=False)
+    op.create_index(
+        op.f("ix_expected_recordings_app_account_id_since"),
+        "expected_recordings",
+        ["app", "account_id", "since"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_expected_recordings_missing",
+        "expected_recordings",
+        ["app", "account_id", "since"],
+        unique=False,
+        sqlite_where=sa.text("missing_at IS NOT NULL"),
+        postgresql_where=sa.text("missing_at IS NOT NULL"),
+    )
     op.create_table(
         "exports",
         sa.Column("response_id", sa.Text(), nullable=False),
