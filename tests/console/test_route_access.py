@@ -101,6 +101,7 @@ FOREIGN_REQUESTS: dict[RouteKey, str | Callable[[CallCentreData], FormFields]] =
     ("POST", "/console/users/reset"): lambda call_centre: {"user": "olga"},
     ("GET", "/console/audit"): lambda call_centre: {"actor": "basil"},
     ("GET", "/console/audit/csv"): lambda call_centre: {"actor": "basil"},
+    ("GET", "/console/audit/jsonl"): lambda call_centre: {"actor": "basil"},
     ("GET", "/console/settings"): lambda call_centre: {},
     ("POST", "/console/settings/certificates/add"): lambda call_centre: {"name": "evil"},
     ("POST", "/console/settings/certificates/remove"): lambda call_centre: {"name": "x"},

@@ -91,6 +91,7 @@ ACTIONS: Final = {
     AuditAction.STATISTICS_VIEWED: "Viewed statistics",
     AuditAction.RECORDING_PLAYED: "Played a recording",
     AuditAction.RECORDING_DOWNLOADED: "Downloaded a recording",
+    AuditAction.API_RECORDING_DOWNLOADED: "Downloaded a recording through the API",
     AuditAction.WAVEFORM_VIEWED: "Viewed a waveform",
     AuditAction.ANNOTATION_ADDED: "Added an annotation",
     AuditAction.ANNOTATION_DELETED: "Deleted an annotation",
@@ -112,7 +113,7 @@ ACTIONS: Final = {
     AuditAction.USER_LINKED: "Linked a user to single sign-on",
     AuditAction.ROLE_GRANTED: "Assigned a role",
     AuditAction.ROLE_REVOKED: "Removed a role",
-    AuditAction.AUDIT_LOG_DOWNLOADED: "Downloaded the audit log as CSV",
+    AuditAction.AUDIT_LOG_DOWNLOADED: "Downloaded the audit log",
     AuditAction.CERTIFICATE_ADDED: "Added a trusted certificate",
     AuditAction.CERTIFICATE_REMOVED: "Removed a trusted certificate",
     AuditAction.DELIVERIES_RETRIED: "Resent the failed callbacks of a receiver",
@@ -123,6 +124,54 @@ ACTIONS: Final = {
     AuditAction.LOCATION_RESUMED: "Resumed a location",
     AuditAction.RETENTION_MARKED: "Marked a month for deletion",
     AuditAction.RETENTION_DELETED: "Deleted a month",
+}
+ACTION_KINDS: Final = {
+    "heard": "Plays and downloads",
+    "viewed": "Searches and views",
+    "logins": "Sign-ins",
+    "changes": "Changes",
+}
+AUDIT_PERIODS: Final = {
+    "today": "Today",
+    "yesterday": "Yesterday",
+    "7": "Last 7 days",
+    "30": "Last 30 days",
+    "90": "Last 90 days",
+}
+# Sentences of the audit log; {call}, {file}, {search} and {export} are links. Other actions are shown with their target.
+AUDIT_SENTENCES: Final = {
+    AuditAction.CALL_VIEWED: "Viewed call {call}",
+    AuditAction.RECORDING_PLAYED: "Played {file} of call {call}",
+    AuditAction.RECORDING_DOWNLOADED: "Downloaded {file} of call {call}",
+    AuditAction.API_RECORDING_DOWNLOADED: "Downloaded {file} of call {call} through the API",
+    AuditAction.WAVEFORM_VIEWED: "Viewed the waveform of {file} of call {call}",
+    AuditAction.ANNOTATION_ADDED: "Annotated {file} of call {call}",
+    AuditAction.ANNOTATION_DELETED: "Deleted an annotation of {file} of call {call}",
+    AuditAction.CALLS_SEARCHED: "Searched calls: {search}",
+    AuditAction.CALLS_DOWNLOADED: "Downloaded calls as CSV: {search}",
+    AuditAction.STATISTICS_VIEWED: "Viewed statistics: {search}",
+    AuditAction.AUDIT_LOG_DOWNLOADED: "Downloaded the audit log: {search}",
+    AuditAction.EXPORT_RETRIED: "Retried export {export}",
+    AuditAction.DELIVERY_RETRIED: "Resent the callback of export {export}",
+}
+SEARCH_FIELDS: Final = {
+    "id": "Call ID",
+    "caller": "Caller",
+    "callee": "Called number",
+    "agent": "Agent",
+    "queue": "Queue",
+    "direction": "Direction",
+    "min_talk": "Talk time at least",
+    "max_talk": "Talk time at most",
+    "recorded": "Recording",
+    "sort": "Sort by",
+    "period": "Period",
+    "from": "From",
+    "to": "To",
+    "actor": "User",
+    "action": "Action",
+    "call": "Call",
+    "zone": "Time zone",
 }
 SEVERITIES: Final = {Severity.PROBLEM: "Problem", Severity.WARNING: "Warning", Severity.NOTICE: "Notice"}
 AREAS: Final = {
@@ -146,7 +195,7 @@ LIMITS: Final = {
 TABLES: Final = (
     *(DEVICES, DIRECTIONS, ORDERS, SPANS, LEAVE_REASONS),
     *(OPERATIONS, ROLES, ROLE_DESCRIPTIONS, ACTIONS, LIMITS),
-    *(SEVERITIES, AREAS, SENTENCES),
+    *(SEVERITIES, AREAS, SENTENCES, ACTION_KINDS, AUDIT_SENTENCES, SEARCH_FIELDS, AUDIT_PERIODS),
 )
 
 

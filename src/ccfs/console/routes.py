@@ -5,7 +5,18 @@ from collections.abc import Mapping
 from typing import Final
 
 from ccfs.console.access import AccessScope, Handler, Route
-from ccfs.console.admin import apps, audit_log, callbacks, cluster, exports, ingest, settings, status, users
+from ccfs.console.admin import (
+    apps,
+    audit_export,
+    audit_log,
+    callbacks,
+    cluster,
+    exports,
+    ingest,
+    settings,
+    status,
+    users,
+)
 from ccfs.console.bulk import pages as bulk_downloads
 from ccfs.console.calls import annotations, csv_export, missing_recordings, search
 from ccfs.console.login import account, oidc_login, password
@@ -78,7 +89,8 @@ ROUTES: Final = (
     Route("POST", "/console/apps/revoke-older", apps.revoke_older_keys, _ADMINISTER, _WHOLE_APP),
     Route("POST", "/console/apps/limits", apps.change_limits, _OPERATE, _GLOBAL),
     Route("GET", "/console/audit", audit_log.show_audit_log, _AUDIT, _ANYWHERE),
-    Route("GET", "/console/audit/csv", audit_log.download_audit_log, _AUDIT, _ANYWHERE),
+    Route("GET", "/console/audit/csv", audit_export.download_csv, _AUDIT, _ANYWHERE),
+    Route("GET", "/console/audit/jsonl", audit_export.download_json_lines, _AUDIT, _ANYWHERE),
     Route("GET", "/console/users", users.list_users, _OPERATE, _GLOBAL),
     Route("POST", "/console/users/add", users.add_user, _OPERATE, _GLOBAL),
     Route("POST", "/console/users/grant", users.grant_role, _OPERATE, _GLOBAL),

@@ -790,6 +790,16 @@ audit_log = sa.Table(
     sa.Index(None, "logged_at"),
     sa.Index(None, "app", "logged_at"),
     sa.Index(None, "actor", "logged_at"),
+    sa.Index(None, "action", "logged_at"),
+)
+audit_calls = sa.Table(  # the calls that an entry of the audit log is about
+    "audit_calls",
+    METADATA,
+    sa.Column("entry", BigId, sa.ForeignKey("audit_log.id", ondelete="CASCADE"), nullable=False),
+    _number("app"),
+    _text("call_id"),
+    sa.PrimaryKeyConstraint("entry", "call_id"),
+    sa.Index(None, "app", "call_id", "entry"),
 )
 annotations = sa.Table(
     "annotations",

@@ -31,9 +31,7 @@ from tests.db.sample_rows import make_blob_ref, make_recording
 from tests.db.tenant.test_exports import make_export
 
 NOW = utc_now()
-NODE = NodeRecord(
-    id="a", folder="f", address="", version="0.1.0", revision="0001", started_at=NOW, heartbeat_at=NOW
-)
+NODE = NodeRecord(id="a", folder="f", address="", version="0.1.0", revision="0001", started_at=NOW, heartbeat_at=NOW)
 GIGABYTE = 1 << 30
 
 
@@ -59,7 +57,7 @@ def sound(database: Database, app: App, tmp_path: Path) -> Path:
 
 def add_export(database: Database, app: App, state: str) -> None:
     with database.write_transaction() as connection:
-        exports.add(connection, app, make_export(app, "e1"))
+        exports.add(connection, app, make_export(1))
         connection.execute(sa.update(schema.exports).values(state=state, requested_at=NOW - timedelta(hours=2)))
 
 
@@ -67,7 +65,7 @@ def add_delivery(database: Database, app: App, state: str, attempts: int) -> Non
     add_export(database, app, "ready")
     sent = Delivery(id="d1", app=app.id, ak=app.ak, url="http://r:9/", body=b"{}", created_at=NOW)
     with database.write_transaction() as connection:
-        deliveries.add(connection, app, sent, "e1", "http://r:9", NOW)
+        deliveries.add(connection, app, sent, f"{1:032x}", "http://r:9", NOW)
         connection.execute(sa.update(schema.deliveries).values(state=state, attempts=attempts))
 
 
@@ -147,9 +145,7 @@ def test_every_kind_of_finding_has_a_sentence() -> None:
     assert set(SENTENCES) == set(FindingKind)
 
 
-def test_a_source_with_unread_lines_is_behind_since_the_last_pass(
-    database: Database, app: App, sound: Path
-) -> None:
+def test_a_source_with_unread_lines_is_behind_since_the_last_pass(database: Database, app: App, sound: Path) -> None:
     file = sound / "Master.csv"
     file.write_text("one\ntwo\n")
     add_cursor(database, app, file, hours=5)
@@ -168,9 +164,7 @@ def test_a_source_with_unread_lines_is_behind_since_the_last_pass(
     assert check(database, sound).ingest.sources[0].lag is None
 
 
-def test_a_disk_is_full_in_days_by_the_growth_of_all_locations_on_it(
-    database: Database, app: App, sound: Path
-) -> None:
+def test_a_disk_is_full_in_days_by_the_growth_of_all_locations_on_it(database: Database, app: App, sound: Path) -> None:
     second = LocationConfig(id="1", kind=LocationKind.DISK, root=str(sound), node="a", created_at=NOW)
     change(database, lambda c: locations.add(c, second))
     free = check(database, sound).locations[0].free or 0
@@ -196,9 +190,7 @@ def test_the_growth_of_a_location_needs_an_hour(database: Database, app: App, so
         assert status_counts.compute_growth(connection, "0", utc_now()) is None
 
 
-def test_expected_recordings_of_an_account_are_listed_by_state(
-    database: Database, app: App, other_app: App
-) -> None:
+def test_expected_recordings_of_an_account_are_listed_by_state(database: Database, app: App, other_app: App) -> None:
     add_expected(database, app, is_missing=False)
     window = TimeWindow(begin=NOW - timedelta(days=1), end=NOW)
 

@@ -44,6 +44,16 @@ def upgrade() -> None:
         sa.Column("address", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_log")),
     )
+    op.create_index(op.f("ix_audit_log_action_logged_at"), "audit_log", ["action", "logged_at"], unique=False)
+    op.create_table(
+        "audit_calls",
+        sa.Column("entry", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("call_id", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["entry"], ["audit_log.id"], name=op.f("fk_audit_calls_entry"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("entry", "call_id", name=op.f("pk_audit_calls")),
+    )
+    op.create_index(op.f("ix_audit_calls_app_call_id_entry"), "audit_calls", ["app", "call_id", "entry"], unique=False)
     op.create_index(op.f("ix_audit_log_actor_logged_at"), "audit_log", ["actor", "logged_at"], unique=False)
     op.create_index(op.f("ix_audit_log_app_logged_at"), "audit_log", ["app", "logged_at"], unique=False)
     op.create_index(op.f("ix_audit_log_logged_at"), "audit_log", ["logged_at"], unique=False)
