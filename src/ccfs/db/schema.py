@@ -111,6 +111,9 @@ access_keys = sa.Table(
     _text("encrypted_sk"),
     _instant("created_at"),
     _instant("revoked_at", required=False),
+    _text("name", server_default=""),
+    _text("note", server_default=""),
+    _instant("last_used_at", required=False),
 )
 accounts = sa.Table(
     "accounts",
@@ -745,6 +748,7 @@ users = sa.Table(
     _instant("created_at"),
     _instant("disabled_at", required=False),
     sa.Column("subject", sa.Text, unique=True),  # of the OIDC provider: its issuer and "sub"
+    _instant("last_seen_at", required=False),
 )
 user_roles = sa.Table(
     "user_roles",
@@ -762,6 +766,8 @@ console_sessions = sa.Table(
     sa.Column("user_id", sa.Integer, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
     _instant("created_at"),
     sa.Column("seen_at", Instant, nullable=False, index=True),
+    _text("address", server_default=""),  # of the browser when it signed in
+    _text("browser", server_default=""),  # its User-Agent
 )
 setup_links = sa.Table(
     "setup_links",

@@ -30,6 +30,7 @@ from ccfs.web.metrics import WebMetrics
 from ccfs.web.readiness import Readiness
 from ccfs.web.recent_failures import RecentFailures
 from ccfs.web.transcode_pool import TranscodePool
+from ccfs.web.usage_log import UsageLog
 
 APP_COUNTERS_FILE = "app-counters"
 
@@ -45,6 +46,7 @@ def serve_requests(listener: socket.socket, tls: TlsFiles | None, drain_seconds:
     application = build_web_app(node)
     gc.freeze()  # imported objects are never garbage: keep collections, and the exit, from scanning them
     run_application(application, listener, config.build_http_limits(node.settings), tls, drain_seconds)
+    application.context.usage.write()
 
 
 def build_web_app(node: Node) -> WebApp:
@@ -70,6 +72,7 @@ def build_web_app(node: Node) -> WebApp:
             flow_control=FlowControl(node.settings.default_app_limits, counters, metrics),
             recent_failures=RecentFailures(lockout.build_policy(node.settings)),
             transcode_pool=TranscodePool(node.settings.transcode_workers),
+            usage=UsageLog(node.database, node.settings),
             status=StatusCache(partial(_check_status, node)),
             oidc_client=_build_oidc_client(oidc) if oidc else None,
         )

@@ -5,6 +5,8 @@ counter's row also makes writers queue, so that nobody else can use a number tha
 """
 
 import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -18,6 +20,15 @@ from ccfs.model.errors import OperatorError
 from ccfs.model.identity.tenancy import AccessKey, Account, App, UnreadableKey, Vdn
 
 CHANGE_COUNTER = ChangeCounter("tenants")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyDetails:
+    """What an operator wants to know of a key."""
+
+    name: str
+    note: str
+    last_used_at: datetime | None  # within a minute or so; None: never
 
 
 def generate_ak() -> str:
@@ -78,6 +89,29 @@ def list_keys(connection: Connection, app: App) -> list[tuple[int, str, datetime
         table.c.app == app.id, table.c.revoked_at.is_(None)
     )
     return [(row.id, row.ak, row.created_at) for row in connection.execute(statement.order_by(table.c.id))]
+
+
+def list_key_details(connection: Connection, app: App) -> dict[int, KeyDetails]:
+    """Return what is known of the app's active keys, by number."""
+    table = schema.access_keys
+    columns = (table.c.id, table.c.name, table.c.note, table.c.last_used_at)
+    rows = connection.execute(sa.select(*columns).where(table.c.app == app.id, table.c.revoked_at.is_(None)))
+    return {row.id: KeyDetails(name=row.name, note=row.note, last_used_at=row.last_used_at) for row in rows}
+
+
+def describe_key(connection: Connection, app: App, key: int, name: str, note: str) -> bool:
+    """Set the name and the note of an active key. Return False if the app has no such key."""
+    table = schema.access_keys
+    active_key = sa.update(table).where(table.c.app == app.id, table.c.id == key, table.c.revoked_at.is_(None))
+    return connection.execute(active_key.values(name=name, note=note)).rowcount == 1
+
+
+def record_key_uses(connection: Connection, uses: Mapping[int, datetime]) -> None:
+    """Record when keys were last used, unless a later use is recorded. The tenants stay as they are for every cache."""
+    table = schema.access_keys
+    for key, used_at in sorted(uses.items()):
+        is_older = table.c.last_used_at.is_(None) | (table.c.last_used_at < used_at)
+        connection.execute(sa.update(table).where(table.c.id == key, is_older).values(last_used_at=used_at))
 
 
 def list_newest_secrets(connection: Connection, limit: int) -> list[str]:
