@@ -55,7 +55,7 @@ ALLOWED_LIBRARIES: dict[str, set[str]] = {
     "http_server": {"httptools", "uvloop"},
     "web": {"prometheus_client", *CONNECTION},
     "api": CONNECTION,
-    "console": {"httpx2", "jinja2", "joserfc", "markupsafe", *CONNECTION},
+    "console": {"httpx2", "jinja2", "joserfc", "markupsafe", "segno", *CONNECTION},
     "client": {"httpx2"},
     "demo": {"av", "numpy"},
     "settings": {"pydantic"},
@@ -79,6 +79,7 @@ IMPORTS_INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {
     ("db", "ccfs.db.export_csv"): "psycopg, only where the database is PostgreSQL",
     ("db", "ccfs.db.pg_timeout"): "psycopg, only where the database is PostgreSQL",
     ("console", "jinja2"): "templates, once somebody opens the console",
+    ("console", "segno"): "QR codes, once somebody sets up a second factor",
     ("console", "ccfs.console.calls"): "codecs and numpy, once somebody plays a recording",
 }
 

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 from ccfs.console import forms, render
 from ccfs.console.access import Route, authorize
 from ccfs.console.context import ConsoleContext
+from ccfs.console.login import second_factor
 from ccfs.console.request import LANGUAGE_COOKIE, SESSION_COOKIE, ConsoleRequest, PageResponse
 from ccfs.console.routes import find_route
 from ccfs.db.system.certificate_files import MAX_FILE_BYTES
@@ -81,6 +82,8 @@ async def _dispatch(request: ConsoleRequest) -> Response:
         return request.render_error("stale_form", 403)
     if route is None or (request.user is None and not is_public):
         return _require_login(request, route)
+    if not is_public and second_factor.must_set_up(request) and not second_factor.is_allowed_before(route.path):
+        return request.redirect(second_factor.SETUP_PATH)
     return await route.handler(await authorize(request, route))
 
 

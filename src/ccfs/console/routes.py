@@ -6,6 +6,7 @@ from typing import Final
 
 from ccfs.console.access import AccessScope, Handler, Route
 from ccfs.console.admin import (
+    app_settings,
     apps,
     audit_export,
     audit_log,
@@ -19,7 +20,7 @@ from ccfs.console.admin import (
 )
 from ccfs.console.bulk import pages as bulk_downloads
 from ccfs.console.calls import annotations, csv_export, missing_recordings, search
-from ccfs.console.login import account, oidc_login, password
+from ccfs.console.login import account, oidc_login, own_sessions, password
 from ccfs.console.request import ConsoleRequest
 from ccfs.console.statistics import page as statistics
 from ccfs.model.identity.user import Permission
@@ -57,6 +58,7 @@ ROUTES: Final = (
     Route("POST", "/console/logout", password.logout),
     Route("GET", "/console/account", account.show_account),
     Route("POST", "/console/account/password", account.change_password),
+    Route("POST", "/console/account/sessions", own_sessions.end_own_session),
     Route("POST", "/console/account/totp", account.start_totp_setup),
     Route("POST", "/console/account/totp/enable", account.enable_totp),
     Route("POST", "/console/account/totp/disable", account.disable_totp),
@@ -88,6 +90,13 @@ ROUTES: Final = (
     Route("POST", "/console/apps/revoke", apps.revoke_key, _ADMINISTER, _WHOLE_APP),
     Route("POST", "/console/apps/revoke-older", apps.revoke_older_keys, _ADMINISTER, _WHOLE_APP),
     Route("POST", "/console/apps/limits", apps.change_limits, _OPERATE, _GLOBAL),
+    Route("GET", "/console/app", app_settings.show_app, _ADMINISTER, _WHOLE_APP),
+    Route("POST", "/console/app/rename", app_settings.rename_app, _OPERATE, _GLOBAL),
+    Route("POST", "/console/app/zone", app_settings.change_zone, _ADMINISTER, _WHOLE_APP),
+    Route("POST", "/console/app/vdn", app_settings.change_vdn, _ADMINISTER, _WHOLE_APP),
+    Route("POST", "/console/app/key", app_settings.describe_key, _ADMINISTER, _WHOLE_APP),
+    Route("POST", "/console/app/callback", app_settings.bind_callback, _OPERATE, _GLOBAL),
+    Route("POST", "/console/app/callback/remove", app_settings.unbind_callback, _OPERATE, _GLOBAL),
     Route("GET", "/console/audit", audit_log.show_audit_log, _AUDIT, _ANYWHERE),
     Route("GET", "/console/audit/csv", audit_export.download_csv, _AUDIT, _ANYWHERE),
     Route("GET", "/console/audit/jsonl", audit_export.download_json_lines, _AUDIT, _ANYWHERE),
@@ -96,6 +105,7 @@ ROUTES: Final = (
     Route("POST", "/console/users/grant", users.grant_role, _OPERATE, _GLOBAL),
     Route("POST", "/console/users/revoke", users.revoke_role, _OPERATE, _GLOBAL),
     Route("POST", "/console/users/disable", users.toggle_disabled, _OPERATE, _GLOBAL),
+    Route("POST", "/console/users/sessions", own_sessions.end_sessions_of_user, _OPERATE, _GLOBAL),
     Route("POST", "/console/users/reset", users.reset_credentials, _OPERATE, _GLOBAL),
     Route("GET", "/console/status", status.show_status, _OPERATE, _GLOBAL),
     Route("GET", "/console/ingest", ingest.show_ingest, _OPERATE, _GLOBAL),

@@ -50,6 +50,12 @@ def add_app(connection: Connection, name: str, ak: str, now: datetime) -> App:
     return App(id=connection.execute(statement).scalar_one(), ak=ak, name=name)
 
 
+def rename_app(connection: Connection, app: App, name: str) -> None:
+    """Change the name of an app."""
+    CHANGE_COUNTER.increment(connection)
+    connection.execute(sa.update(schema.apps).where(schema.apps.c.id == app.id).values(name=name))
+
+
 def _is_ak_taken(connection: Connection, ak: str, app: App | None = None) -> bool:
     """Return whether an app other than `app`, or a key of another app, has or had the AK."""
     owner = app.id if app else None
@@ -177,6 +183,31 @@ def add_account(connection: Connection, app: App, account: Account, vdn: Vdn, no
     connection.execute(sa.update(accounts).where(row).values(zone=account.zone))
     values = {"app": app.id, "vdn_id": vdn.vdn_id, "cc_id": vdn.cc_id, "account_id": vdn.account_id}
     connection.execute(insert_or_ignore(connection, vdns).values(**values))
+
+
+def set_zone(connection: Connection, app: App, account_id: str, zone: str) -> None:
+    """Change the time zone of an account. Raises OperatorError if the app has no such account."""
+    CHANGE_COUNTER.increment(connection)
+    accounts = schema.accounts
+    row = sa.update(accounts).where(accounts.c.app == app.id, accounts.c.account_id == account_id)
+    if connection.execute(row.values(zone=zone)).rowcount != 1:
+        raise OperatorError(f"the app {app.ak} has no account {account_id}")
+
+
+def change_vdn(connection: Connection, app: App, old: tuple[int, int], account_id: str, cc_id: int) -> None:
+    """Give a VDN another CC, and move it, with all its CCs, to an account of its app. `old` is the VDN and its CC.
+
+    Raises OperatorError if the app has no such VDN or account, or has the VDN with that CC already.
+    """
+    CHANGE_COUNTER.increment(connection)
+    vdn_id, old_cc = old
+    vdns = schema.vdns
+    own = (vdns.c.app == app.id) & (vdns.c.vdn_id == vdn_id)
+    known = {vdn.cc_id for vdn in list_vdns(connection, app) if vdn.vdn_id == vdn_id}
+    if account_id not in get_accounts(connection, app) or old_cc not in known or cc_id in known - {old_cc}:
+        raise OperatorError(f"the app {app.ak} has no VDN {vdn_id} of CC {old_cc} to change so")
+    connection.execute(sa.update(vdns).where(own).values(account_id=account_id))
+    connection.execute(sa.update(vdns).where(own, vdns.c.cc_id == old_cc).values(cc_id=cc_id))
 
 
 def get_accounts(connection: Connection, app: App) -> dict[str, Account]:
