@@ -7,6 +7,18 @@ from ccfs.model.calls.cdr import DeviceType
 from ccfs.model.calls.search import SearchOrder
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Role
+from ccfs.settings.api import ApiSettings
+from ccfs.settings.app_limits import AppLimitSettings
+from ccfs.settings.callbacks import CallbackSettings
+from ccfs.settings.console import ConsoleSettings
+from ccfs.settings.exports import ExportSettings
+from ccfs.settings.group import SettingsGroup
+from ccfs.settings.http import HttpSettings
+from ccfs.settings.ingest import IngestSettings
+from ccfs.settings.lockout import LockoutSettings
+from ccfs.settings.node import NodeSettings
+from ccfs.settings.retention import RetentionSettings
+from ccfs.settings.storage import StorageSettings
 from ccfs.status.findings import SENTENCES, Area, Severity
 
 DEVICES: Final = {
@@ -141,6 +153,31 @@ ACTION_KINDS: Final = {
     "logins": "Sign-ins",
     "changes": "Changes",
 }
+SETTING_GROUPS: Final[dict[type[SettingsGroup], str]] = {
+    NodeSettings: "Node",
+    StorageSettings: "Storage",
+    RetentionSettings: "Retention",
+    IngestSettings: "Ingest",
+    ApiSettings: "API",
+    AppLimitSettings: "Limits of apps",
+    ExportSettings: "Exports",
+    CallbackSettings: "Callbacks",
+    ConsoleSettings: "Console",
+    LockoutSettings: "Lock-out",
+    HttpSettings: "HTTP server",
+}
+SETTING_UNITS: Final = {  # by the end of a setting's name; the longer end first
+    "_bytes_per_second": "per second",
+    "_per_minute": "per minute",
+    "_seconds": "s",
+    "_ms": "ms",
+    "_minutes": "min",
+    "_hours": "h",
+    "_days": "days",
+    "_months": "months",
+    "_mb": "MB",
+    "_gb": "GB",
+}
 AUDIT_PERIODS: Final = {
     "today": "Today",
     "yesterday": "Yesterday",
@@ -206,6 +243,7 @@ TABLES: Final = (
     *(DEVICES, DIRECTIONS, ORDERS, SPANS, LEAVE_REASONS),
     *(OPERATIONS, ROLES, ROLE_DESCRIPTIONS, ACTIONS, LIMITS),
     *(SEVERITIES, AREAS, SENTENCES, ACTION_KINDS, AUDIT_SENTENCES, SEARCH_FIELDS, AUDIT_PERIODS),
+    *(SETTING_GROUPS, SETTING_UNITS),
 )
 
 

@@ -11,6 +11,7 @@ from ccfs.console.admin import (
     audit_export,
     audit_log,
     callbacks,
+    certificates,
     cluster,
     exports,
     ingest,
@@ -114,8 +115,9 @@ ROUTES: Final = (
     Route("POST", "/console/cluster/node", cluster.set_node_state, _OPERATE, _GLOBAL),
     Route("POST", "/console/cluster/location", cluster.set_location_state, _OPERATE, _GLOBAL),
     Route("GET", "/console/settings", settings.show_settings, _OPERATE, _GLOBAL),
-    Route("POST", "/console/settings/certificates/add", settings.add_certificate, _OPERATE, _GLOBAL),
-    Route("POST", "/console/settings/certificates/remove", settings.remove_certificate, _OPERATE, _GLOBAL),
+    Route("POST", "/console/settings/certificates/add", certificates.add_certificate, _OPERATE, _GLOBAL),
+    Route("POST", "/console/settings/certificates/import", certificates.import_key_store, _OPERATE, _GLOBAL),
+    Route("POST", "/console/settings/certificates/remove", certificates.remove_certificate, _OPERATE, _GLOBAL),
 )
 _BY_KEY: Final = {route.key: route for route in ROUTES}
 
