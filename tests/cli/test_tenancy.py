@@ -242,7 +242,7 @@ def test_limits_of_an_app_are_shown_changed_and_audited(data_folder: Path) -> No
     assert "bytes-per-second  unlimited" in lines
     node = Node(load_settings({}, data=data_folder))
     with node.database.read_transaction() as connection:
-        query = AuditQuery(begin=utc_now() - timedelta(hours=1), end=utc_now(), action=AuditAction.APP_LIMITED)
+        query = AuditQuery(begin=utc_now() - timedelta(hours=1), end=utc_now(), actions=(AuditAction.APP_LIMITED,))
         entries = [(entry.actor, entry.target) for _, entry in audit.list_entries(connection, query)]
     node.database.close()
     assert entries == [

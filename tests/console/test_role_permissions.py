@@ -8,7 +8,7 @@ from tests.console.call_centre_data import CallCentreData
 from tests.console.conftest import SignIn
 from tests.console.console_client import extract_text
 
-ALL_PAGES = {"calls", "statistics", "exports", "ingest", "apps", "users", "audit", "settings"}
+ALL_PAGES = {"status", "calls", "statistics", "exports", "ingest", "apps", "users", "audit", "settings"}
 ALLOWED_PAGES = {
     "olga": ALL_PAGES,
     "anna": {"calls", "statistics", "exports", "apps"},

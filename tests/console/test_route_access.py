@@ -78,6 +78,8 @@ FOREIGN_REQUESTS: dict[RouteKey, str | Callable[[CallCentreData], FormFields]] =
     ("POST", "/console/callbacks/retry"): lambda call_centre: build_app_fields(
         call_centre, receiver="http://127.0.0.1:9"
     ),
+    ("GET", "/console/status"): lambda call_centre: {},
+    ("GET", "/console/missing-recordings"): build_account_fields,
     ("GET", "/console/ingest"): lambda call_centre: {},
     ("POST", "/console/ingest/reread"): lambda call_centre: build_app_fields(call_centre, file="/x"),
     ("GET", "/console/apps"): "lists what the user administers; test_access_matrix tries the permission",
@@ -99,6 +101,7 @@ FOREIGN_REQUESTS: dict[RouteKey, str | Callable[[CallCentreData], FormFields]] =
     ("POST", "/console/users/reset"): lambda call_centre: {"user": "olga"},
     ("GET", "/console/audit"): lambda call_centre: {"actor": "basil"},
     ("GET", "/console/audit/csv"): lambda call_centre: {"actor": "basil"},
+    ("GET", "/console/audit/jsonl"): lambda call_centre: {"actor": "basil"},
     ("GET", "/console/settings"): lambda call_centre: {},
     ("POST", "/console/settings/certificates/add"): lambda call_centre: {"name": "evil"},
     ("POST", "/console/settings/certificates/remove"): lambda call_centre: {"name": "x"},

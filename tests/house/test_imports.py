@@ -11,7 +11,7 @@ from tests.house.source import PACKAGE, get_relative_name, list_python_files, pa
 
 ALL_PACKAGES = {
     *("model", "protocol", "media", "switches", "db", "blobs", "ingest", "workers", "web", "api", "console"),
-    *("client", "demo", "settings", "logs", "http_server", "server", "cli"),
+    *("client", "demo", "settings", "logs", "http_server", "server", "status", "cli"),
 }
 
 # Package: what of ccfs it may import beside itself. protocol and db never meet; console and api never import workers or ingest.
@@ -24,10 +24,11 @@ ALLOWED_PACKAGES: dict[str, set[str]] = {
     "blobs": {"db", "model"},
     "ingest": {"switches", "media", "blobs", "db", "protocol", "model", "settings", "logs"},
     "workers": {"blobs", "db", "protocol", "model", "settings", "logs"},
+    "status": {"db", "model", "settings", "logs"},
     "http_server": {"logs"},
     "web": {"http_server", "media", "blobs", "db", "protocol", "model", "settings", "logs"},
     "api": {"web", "blobs", "db", "protocol", "model"},
-    "console": {"web", "http_server", "media", "blobs", "db", "model", "settings", "logs"},
+    "console": {"web", "status", "http_server", "media", "blobs", "db", "model", "settings", "logs"},
     "client": {"protocol", "model"},
     "demo": {"model"},
     "settings": {"model"},
@@ -50,10 +51,11 @@ ALLOWED_LIBRARIES: dict[str, set[str]] = {
     "blobs": {"isal", "obstore", *CONNECTION},
     "ingest": {"zstandard", *CONNECTION},
     "workers": {"httpcore2", "isal", *CONNECTION},
+    "status": CONNECTION,
     "http_server": {"httptools", "uvloop"},
     "web": {"prometheus_client", *CONNECTION},
     "api": CONNECTION,
-    "console": {"httpx2", "jinja2", "joserfc", "markupsafe", *CONNECTION},
+    "console": {"httpx2", "jinja2", "joserfc", "markupsafe", "segno", *CONNECTION},
     "client": {"httpx2"},
     "demo": {"av", "numpy"},
     "settings": {"pydantic"},
@@ -77,10 +79,11 @@ IMPORTS_INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {
     ("db", "ccfs.db.export_csv"): "psycopg, only where the database is PostgreSQL",
     ("db", "ccfs.db.pg_timeout"): "psycopg, only where the database is PostgreSQL",
     ("console", "jinja2"): "templates, once somebody opens the console",
+    ("console", "segno"): "QR codes, once somebody sets up a second factor",
     ("console", "ccfs.console.calls"): "codecs and numpy, once somebody plays a recording",
 }
 
-ASYNC_PACKAGES = {"http_server", "web", "api", "console", "server"}
+ASYNC_PACKAGES = {"http_server", "web", "api", "console", "server", "status"}
 PURE_PACKAGES = {"model", "protocol", "switches", "media"}  # time and the outer world reach them as arguments
 CLOCK_FUNCTIONS = {"now", "utcnow", "today", "monotonic", "perf_counter", "time_ns"}
 IO_MODULES = {

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ccfs.cli import key_stores
 from ccfs.console import forms
 from ccfs.console.calls import search_form
 from ccfs.console.login.oidc_config import OidcUnavailable
+from ccfs.db.system import key_stores
 from ccfs.db.system.certificate_files import parse_certificates
 from ccfs.http_server.connections.addresses import parse_address
 from ccfs.http_server.errors import BadRequest, InvalidBody

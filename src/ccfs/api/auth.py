@@ -24,6 +24,7 @@ class SignatureClaim:
     authorization: signature.Authorization
     app: App
     sks: list[str]  # secret keys of the AK
+    key_ids: list[int]  # of these, in the same order
     max_keys: int  # of any AK: as many are tried for each
 
 
@@ -44,13 +45,14 @@ async def authenticate_client(
 ) -> ApiClient:
     """Return the client that the signature proves; raise Unauthorised, and count the failure against the address."""
     if len(body) < VERIFY_IN_THREAD_BYTES:
-        is_signed = _is_signature_valid(context, request, body, claim)
+        signing_key = _find_signing_key(context, request, body, claim)
     else:
-        is_signed = await asyncio.to_thread(_is_signature_valid, context, request, body, claim)
-    if not is_signed:
+        signing_key = await asyncio.to_thread(_find_signing_key, context, request, body, claim)
+    if signing_key is None:
         error = Unauthorised("signature")
         await _reject_client(context, address, error)
         raise error
+    context.usage.note_key(signing_key, context.now())
     return ApiClient(app=claim.app, tenants=snapshot)
 
 
@@ -83,20 +85,25 @@ def _parse_claim(context: WebContext, snapshot: TenantSnapshot, request: Request
     if not all(name.lower() in request.headers for name in authorization.signed_headers):
         raise Unauthorised("signature")
     return SignatureClaim(
-        authorization=authorization, app=keys[0].app, sks=[key.sk for key in keys], max_keys=snapshot.max_keys
+        authorization=authorization,
+        app=keys[0].app,
+        sks=[key.sk for key in keys],
+        key_ids=[key.id for key in keys],
+        max_keys=snapshot.max_keys,
     )
 
 
-def _is_signature_valid(context: WebContext, request: Request, body: bytes, claim: SignatureClaim) -> bool:
-    """Return whether the request is signed for its Host header or for one of the configured aliases."""
+def _find_signing_key(context: WebContext, request: Request, body: bytes, claim: SignatureClaim) -> int | None:
+    """Return the id of the key that signed the request for its Host header or one of the configured aliases; None: no key."""
     for host in (None, *context.settings.host_aliases):
         headers = request.headers if host is None else {**request.headers, "host": host}
         signed = signature.SignedRequest(
             method=request.method, path=request.path, query=request.query, headers=headers, body=body
         )
-        if signature.verify_request(claim.authorization, signed, claim.sks, least_keys=claim.max_keys):
-            return True
-    return False
+        index = signature.find_signing_secret(claim.authorization, signed, claim.sks, least_keys=claim.max_keys)
+        if index is not None:
+            return claim.key_ids[index]
+    return None
 
 
 async def _reject_client(context: WebContext, address: str, error: Unauthorised) -> None:

@@ -40,4 +40,5 @@ async def play_voice(context: WebContext, request: Request) -> Response:
     app, recording = resolved
     snapshot = await context.get_tenant_snapshot()
     await context.flow_control.admit(request, app, snapshot, "playVoice", RequestKind.DOWNLOAD)
+    context.usage.note_download(request, app, "playVoice", now, name=recording.file_name)
     return build_recording_response(recording)

@@ -50,7 +50,10 @@ async def download_by_signed_url(context: WebContext, request: Request) -> Respo
     except DownloadLimitReached as error:
         return _build_slow_down_response(error)
     recording = await context.look_up(lambda connection: recordings.find_by_name(connection, app, target[1]))
-    return build_recording_response(recording) if recording else FORBIDDEN_RESPONSE
+    if recording is None:
+        return FORBIDDEN_RESPONSE
+    context.usage.note_download(request, app, "getRecordFileUrlFromObs", context.now(), name=recording.file_name)
+    return build_recording_response(recording)
 
 
 def _build_slow_down_response(error: DownloadLimitReached) -> BytesResponse:

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 async def download_record_file(
-    context: WebContext, client: ApiClient, _request: Request, body: DownloadRecordFile
+    context: WebContext, client: ApiClient, request: Request, body: DownloadRecordFile
 ) -> Response:
     """Return one recording by its index name or original name. The manual's own sample requests a voice message."""
     row = await _look_up_by_name(context, client, body.fileName, recordings.find_file_by_name)
@@ -30,10 +30,11 @@ async def download_record_file(
         name = file_names.canonicalise_name(body.fileName)
         return await voice_files.download_voice_message(context, client, name, None)
     file_name, blob = row
+    context.usage.note_download(request, client.app, "downloadRecordFile", context.now(), name=file_name)
     return BlobResponse(blob=blob, name=_base_name(file_name))
 
 
-async def download_record(context: WebContext, client: ApiClient, _request: Request, body: DownloadRecord) -> Response:
+async def download_record(context: WebContext, client: ApiClient, request: Request, body: DownloadRecord) -> Response:
     """Return one recording by original name, or those of a call: one as it is, several as a zip."""
     if body.fileName is None and body.callId is None:
         raise NullParameter("fileName")
@@ -44,6 +45,8 @@ async def download_record(context: WebContext, client: ApiClient, _request: Requ
     matches = [recording for recording in matches if body.ccId in (None, recording.cc_id)]
     if not matches:
         raise NoData
+    of_one = {"name": matches[0].file_name} if len(matches) == 1 else {"call_id": matches[0].call_id}
+    context.usage.note_download(request, client.app, "downloadRecord", context.now(), **of_one)
     if len(matches) == 1:
         return build_recording_response(matches[0])
     members = [(recording.blob, _build_member(recording, number)) for number, recording in enumerate(matches, 1)]

@@ -1,14 +1,12 @@
 """ccfs trust: manage trusted certificates of callback receivers, in addition to those of public authorities."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ccfs.cli import key_stores
 from ccfs.cli.common import DataFolderOption, JsonOption, open_node, print_result
-from ccfs.db.system import certificate_files
+from ccfs.db.system import certificate_files, key_store_import, key_stores
 from ccfs.db.system import trusted_certificates as store
 from ccfs.db.system.trusted_certificates import TrustedCertificate
 from ccfs.model.errors import OperatorError
@@ -54,19 +52,15 @@ def import_key_store(
     as_json: JsonOption = False,
 ) -> None:
     """Trust the certificates of a Java trust store under their aliases. Private keys are ignored."""
-    certificates = list(_iter_key_store(file, password))
-    added: list[TrustedCertificate] = []
-    skipped: list[dict[str, str]] = []
+    try:
+        certificates = key_store_import.read_certificates(_read_limited(file, MAX_KEY_STORE_BYTES, "8 MB"), password)
+    except OperatorError as error:
+        raise OperatorError(f"{file}: {error}") from None
     with open_node(data).database.write_transaction() as connection:
-        existing = store.list_certificates(connection)
-        for certificate in certificates:
-            if reason := _find_skip_reason(certificate, [*existing, *added]):
-                skipped.append({"name": certificate.name, "reason": reason})
-            else:
-                store.add_certificate(connection, certificate, utc_now())
-                added.append(certificate)
-    lines = [*map(_format_added, added), *(f"{row['name']}: skipped, {row['reason']}" for row in skipped)]
-    print_result({"added": [*map(_certificate_to_dict, added)], "skipped": skipped}, as_json, "\n".join(lines))
+        result = key_store_import.add_all(connection, certificates, utc_now())
+    skipped = [{"name": name, "reason": reason} for name, reason in result.skipped]
+    lines = [*map(_format_added, result.added), *(f"{row['name']}: skipped, {row['reason']}" for row in skipped)]
+    print_result({"added": [*map(_certificate_to_dict, result.added)], "skipped": skipped}, as_json, "\n".join(lines))
 
 
 @trust_commands.command("list")
@@ -103,29 +97,6 @@ def _read_certificates(name: str, file: Path) -> list[TrustedCertificate]:
         return certificate_files.parse_certificates(data, name, utc_now())
     except OperatorError as error:
         raise OperatorError(f"{file} {error}") from None
-
-
-def _iter_key_store(file: Path, password: str | None) -> Iterator[TrustedCertificate]:
-    """Yield all certificates of a trust store. One without an alias is named by the first digits of its fingerprint."""
-    try:
-        entries = key_stores.read_trusted_certificates(_read_limited(file, MAX_KEY_STORE_BYTES, "8 MB"), password)
-        if not entries:
-            raise OperatorError("no trusted certificate in the key store")
-        for alias, certificate in entries:
-            trusted = certificate_files.describe_certificate(alias, certificate)
-            yield trusted if alias else certificate_files.describe_certificate(trusted.sha256[:16], certificate)
-    except OperatorError as error:
-        raise OperatorError(f"{file}: {error}") from None
-    except ValueError:
-        raise OperatorError(f"{file}: the key store contains a damaged certificate") from None
-
-
-def _find_skip_reason(certificate: TrustedCertificate, existing: list[TrustedCertificate]) -> str:
-    if certificate.not_after <= utc_now():
-        return f"expired on {certificate.not_after:%Y-%m-%d}"
-    if names := [trusted.name for trusted in existing if trusted.sha256 == certificate.sha256]:
-        return f"already trusted as {names[0]}"
-    return "the name is already in use" if certificate.name in {trusted.name for trusted in existing} else ""
 
 
 def _format_added(certificate: TrustedCertificate) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ccfs.status.cache import StatusCache
 from ccfs.web.context import WebContext
 
 if TYPE_CHECKING:
@@ -13,4 +14,5 @@ if TYPE_CHECKING:
 class ConsoleContext(WebContext):
     """This web process, with the console's client of the OpenID Connect provider."""
 
+    status: StatusCache  # of the whole installation
     oidc_client: "OidcClient | None" = None  # None where no provider is configured

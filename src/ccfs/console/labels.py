@@ -7,6 +7,19 @@ from ccfs.model.calls.cdr import DeviceType
 from ccfs.model.calls.search import SearchOrder
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Role
+from ccfs.settings.api import ApiSettings
+from ccfs.settings.app_limits import AppLimitSettings
+from ccfs.settings.callbacks import CallbackSettings
+from ccfs.settings.console import ConsoleSettings
+from ccfs.settings.exports import ExportSettings
+from ccfs.settings.group import SettingsGroup
+from ccfs.settings.http import HttpSettings
+from ccfs.settings.ingest import IngestSettings
+from ccfs.settings.lockout import LockoutSettings
+from ccfs.settings.node import NodeSettings
+from ccfs.settings.retention import RetentionSettings
+from ccfs.settings.storage import StorageSettings
+from ccfs.status.findings import SENTENCES, Area, Severity
 
 DEVICES: Final = {
     DeviceType.NONE: "Device",
@@ -90,6 +103,7 @@ ACTIONS: Final = {
     AuditAction.STATISTICS_VIEWED: "Viewed statistics",
     AuditAction.RECORDING_PLAYED: "Played a recording",
     AuditAction.RECORDING_DOWNLOADED: "Downloaded a recording",
+    AuditAction.API_RECORDING_DOWNLOADED: "Downloaded a recording through the API",
     AuditAction.WAVEFORM_VIEWED: "Viewed a waveform",
     AuditAction.ANNOTATION_ADDED: "Added an annotation",
     AuditAction.ANNOTATION_DELETED: "Deleted an annotation",
@@ -101,7 +115,17 @@ ACTIONS: Final = {
     AuditAction.EXPORT_RETRIED: "Retried an export",
     AuditAction.APP_ADDED: "Added an app",
     AuditAction.APP_LIMITED: "Changed the limits of an app",
+    AuditAction.APP_RENAMED: "Renamed an app",
     AuditAction.ACCOUNT_ADDED: "Added an account",
+    AuditAction.ACCOUNT_CHANGED: "Changed the time zone of an account",
+    AuditAction.VDN_CHANGED: "Changed a VDN",
+    AuditAction.CALLBACK_BOUND: "Added a callback address",
+    AuditAction.CALLBACK_UNBOUND: "Removed a callback address",
+    AuditAction.KEY_DESCRIBED: "Described a key",
+    AuditAction.SESSIONS_ENDED: "Ended sessions",
+    AuditAction.NODE_REMOVED: "Removed a node",
+    AuditAction.LOCATION_ADDED: "Added a location",
+    AuditAction.LOCATION_REMOVED: "Removed a location",
     AuditAction.KEY_ADDED: "Added a key",
     AuditAction.KEY_REVOKED: "Revoked a key",
     AuditAction.USER_ADDED: "Added a user",
@@ -111,7 +135,7 @@ ACTIONS: Final = {
     AuditAction.USER_LINKED: "Linked a user to single sign-on",
     AuditAction.ROLE_GRANTED: "Assigned a role",
     AuditAction.ROLE_REVOKED: "Removed a role",
-    AuditAction.AUDIT_LOG_DOWNLOADED: "Downloaded the audit log as CSV",
+    AuditAction.AUDIT_LOG_DOWNLOADED: "Downloaded the audit log",
     AuditAction.CERTIFICATE_ADDED: "Added a trusted certificate",
     AuditAction.CERTIFICATE_REMOVED: "Removed a trusted certificate",
     AuditAction.DELIVERIES_RETRIED: "Resent the failed callbacks of a receiver",
@@ -122,6 +146,90 @@ ACTIONS: Final = {
     AuditAction.LOCATION_RESUMED: "Resumed a location",
     AuditAction.RETENTION_MARKED: "Marked a month for deletion",
     AuditAction.RETENTION_DELETED: "Deleted a month",
+}
+ACTION_KINDS: Final = {
+    "heard": "Plays and downloads",
+    "viewed": "Searches and views",
+    "logins": "Sign-ins",
+    "changes": "Changes",
+}
+SETTING_GROUPS: Final[dict[type[SettingsGroup], str]] = {
+    NodeSettings: "Node",
+    StorageSettings: "Storage",
+    RetentionSettings: "Retention",
+    IngestSettings: "Ingest",
+    ApiSettings: "API",
+    AppLimitSettings: "Limits of apps",
+    ExportSettings: "Exports",
+    CallbackSettings: "Callbacks",
+    ConsoleSettings: "Console",
+    LockoutSettings: "Lock-out",
+    HttpSettings: "HTTP server",
+}
+SETTING_UNITS: Final = {  # by the end of a setting's name; the longer end first
+    "_bytes_per_second": "per second",
+    "_per_minute": "per minute",
+    "_seconds": "s",
+    "_ms": "ms",
+    "_minutes": "min",
+    "_hours": "h",
+    "_days": "days",
+    "_months": "months",
+    "_mb": "MB",
+    "_gb": "GB",
+}
+AUDIT_PERIODS: Final = {
+    "today": "Today",
+    "yesterday": "Yesterday",
+    "7": "Last 7 days",
+    "30": "Last 30 days",
+    "90": "Last 90 days",
+}
+# Sentences of the audit log; {call}, {file}, {search} and {export} are links. Other actions are shown with their target.
+AUDIT_SENTENCES: Final = {
+    AuditAction.CALL_VIEWED: "Viewed call {call}",
+    AuditAction.RECORDING_PLAYED: "Played {file} of call {call}",
+    AuditAction.RECORDING_DOWNLOADED: "Downloaded {file} of call {call}",
+    AuditAction.API_RECORDING_DOWNLOADED: "Downloaded {file} of call {call} through the API",
+    AuditAction.WAVEFORM_VIEWED: "Viewed the waveform of {file} of call {call}",
+    AuditAction.ANNOTATION_ADDED: "Annotated {file} of call {call}",
+    AuditAction.ANNOTATION_DELETED: "Deleted an annotation of {file} of call {call}",
+    AuditAction.CALLS_SEARCHED: "Searched calls: {search}",
+    AuditAction.CALLS_DOWNLOADED: "Downloaded calls as CSV: {search}",
+    AuditAction.STATISTICS_VIEWED: "Viewed statistics: {search}",
+    AuditAction.AUDIT_LOG_DOWNLOADED: "Downloaded the audit log: {search}",
+    AuditAction.EXPORT_RETRIED: "Retried export {export}",
+    AuditAction.DELIVERY_RETRIED: "Resent the callback of export {export}",
+}
+SEARCH_FIELDS: Final = {
+    "id": "Call ID",
+    "caller": "Caller",
+    "callee": "Called number",
+    "agent": "Agent",
+    "queue": "Queue",
+    "direction": "Direction",
+    "min_talk": "Talk time at least",
+    "max_talk": "Talk time at most",
+    "recorded": "Recording",
+    "sort": "Sort by",
+    "period": "Period",
+    "from": "From",
+    "to": "To",
+    "actor": "User",
+    "action": "Action",
+    "call": "Call",
+    "zone": "Time zone",
+}
+SEVERITIES: Final = {Severity.PROBLEM: "Problem", Severity.WARNING: "Warning", Severity.NOTICE: "Notice"}
+AREAS: Final = {
+    Area.INGEST: "Ingest",
+    Area.RECORDINGS: "Recordings",
+    Area.EXPORTS: "Exports",
+    Area.CALLBACKS: "Callbacks",
+    Area.NODES: "Nodes",
+    Area.STORAGE: "Locations",
+    Area.CERTIFICATES: "Certificates",
+    Area.RETENTION: "Retention",
 }
 LIMITS: Final = {
     "concurrent_downloads": "Concurrent downloads",
@@ -134,6 +242,8 @@ LIMITS: Final = {
 TABLES: Final = (
     *(DEVICES, DIRECTIONS, ORDERS, SPANS, LEAVE_REASONS),
     *(OPERATIONS, ROLES, ROLE_DESCRIPTIONS, ACTIONS, LIMITS),
+    *(SEVERITIES, AREAS, SENTENCES, ACTION_KINDS, AUDIT_SENTENCES, SEARCH_FIELDS, AUDIT_PERIODS),
+    *(SETTING_GROUPS, SETTING_UNITS),
 )
 
 

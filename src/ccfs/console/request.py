@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -20,6 +20,7 @@ from ccfs.model.identity.audit import AuditAction, AuditEntry
 from ccfs.model.identity.tenancy import Account, App
 from ccfs.model.identity.user import Permission, User
 from ccfs.model.recordings.recording import Recording
+from ccfs.status.findings import Severity
 from ccfs.web.request import Request
 from ccfs.web.responses.types import BytesResponse
 
@@ -124,6 +125,7 @@ class ConsoleRequest:
             "page_url": page_url,
             "Permission": Permission,
             "problem": "",
+            "alert": self._get_alert(),
         }
         headers = render.build_security_headers(values["nonce"]) if "nonce" in values else render.SECURITY_HEADERS
         return PageResponse(
@@ -131,6 +133,14 @@ class ConsoleRequest:
             status=status,
             extra_headers=headers,
         )
+
+    def _get_alert(self) -> str:
+        """Return the severity that the menu shows to an operator: of the latest report, which is renewed meanwhile."""
+        if self.user is None or not self.user.has_permission(Permission.OPERATE, None):
+            return ""
+        self.context.status.refresh_if_old()
+        worst = self.context.status.worst
+        return "" if worst in (None, Severity.NOTICE) else str(worst)
 
     def render_error(self, kind: str, status: int, reason: str = "") -> BytesResponse:
         """Return the error page; `kind` is one that error.html names, with a reason for "error"."""
@@ -150,12 +160,14 @@ class ConsoleRequest:
         max_age = "" if seconds is None else f"; Max-Age={seconds}"
         return f"{name}={value}; Path=/console; HttpOnly; SameSite=Lax{max_age}{secure}"
 
-    async def audit_action(self, action: AuditAction, target: str = "", scope: AccountScope | None = None) -> None:
+    async def audit_action(
+        self, action: AuditAction, target: str = "", scope: AccountScope | None = None, *call_ids: str
+    ) -> None:
         """Add an audit entry before the action is done."""
-        entry = self.build_audit_entry(action, target, scope)
+        entry = replace(self.build_audit_entry(action, target, scope), call_ids=call_ids)
         await self.context.transaction(lambda connection: audit.add(connection, entry))
 
-    async def audit_download(self, action: AuditAction, target: str) -> None:
+    async def audit_download(self, action: AuditAction, target: str, *call_ids: str) -> None:
         """Add an audit entry for a file's download.
 
         Every request from the first byte adds one. A range that starts later adds one only if no entry is younger than
@@ -166,7 +178,7 @@ class ConsoleRequest:
             since = self.context.now() - DOWNLOAD_AUDIT_INTERVAL
             if await self.context.query(lambda connection: audit.was_logged_since(connection, entry, since)):
                 return
-        await self.audit_action(action, target, self.scope)
+        await self.audit_action(action, target, self.scope, *call_ids)
 
     def build_audit_entry(
         self, action: AuditAction, target: str = "", scope: AccountScope | None = None, app: App | None = None

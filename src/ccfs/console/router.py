@@ -10,7 +10,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ccfs.console import forms, render
 from ccfs.console.access import Route, authorize
+from ccfs.console.admin.certificates import MAX_KEY_STORE_BYTES
 from ccfs.console.context import ConsoleContext
+from ccfs.console.login import second_factor
 from ccfs.console.request import LANGUAGE_COOKIE, SESSION_COOKIE, ConsoleRequest, PageResponse
 from ccfs.console.routes import find_route
 from ccfs.db.system.certificate_files import MAX_FILE_BYTES
@@ -24,7 +26,10 @@ from ccfs.web.responses.types import BytesResponse, Response
 
 FORM_LIMIT_BYTES: Final = 1 << 16
 MAX_FORM_FIELDS: Final = 100
-UPLOAD_LIMIT_BYTES: Final = {"/console/settings/certificates/add": MAX_FILE_BYTES + 1}  # of the form's file, by path
+UPLOAD_LIMIT_BYTES: Final = {  # of the form's file, by path
+    "/console/settings/certificates/add": MAX_FILE_BYTES + 1,
+    "/console/settings/certificates/import": MAX_KEY_STORE_BYTES + 1,
+}
 
 
 def matches(path: str) -> bool:
@@ -81,6 +86,8 @@ async def _dispatch(request: ConsoleRequest) -> Response:
         return request.render_error("stale_form", 403)
     if route is None or (request.user is None and not is_public):
         return _require_login(request, route)
+    if not is_public and second_factor.must_set_up(request) and not second_factor.is_allowed_before(route.path):
+        return request.redirect(second_factor.SETUP_PATH)
     return await route.handler(await authorize(request, route))
 
 

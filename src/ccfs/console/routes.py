@@ -5,10 +5,23 @@ from collections.abc import Mapping
 from typing import Final
 
 from ccfs.console.access import AccessScope, Handler, Route
-from ccfs.console.admin import apps, audit_log, callbacks, cluster, exports, ingest, settings, users
+from ccfs.console.admin import (
+    app_settings,
+    apps,
+    audit_export,
+    audit_log,
+    callbacks,
+    certificates,
+    cluster,
+    exports,
+    ingest,
+    settings,
+    status,
+    users,
+)
 from ccfs.console.bulk import pages as bulk_downloads
-from ccfs.console.calls import annotations, csv_export, search
-from ccfs.console.login import account, oidc_login, password
+from ccfs.console.calls import annotations, csv_export, missing_recordings, search
+from ccfs.console.login import account, oidc_login, own_sessions, password
 from ccfs.console.request import ConsoleRequest
 from ccfs.console.statistics import page as statistics
 from ccfs.model.identity.user import Permission
@@ -46,11 +59,13 @@ ROUTES: Final = (
     Route("POST", "/console/logout", password.logout),
     Route("GET", "/console/account", account.show_account),
     Route("POST", "/console/account/password", account.change_password),
+    Route("POST", "/console/account/sessions", own_sessions.end_own_session),
     Route("POST", "/console/account/totp", account.start_totp_setup),
     Route("POST", "/console/account/totp/enable", account.enable_totp),
     Route("POST", "/console/account/totp/disable", account.disable_totp),
     Route("GET", "/console/calls", search.show_search, _SEARCH, _ANYWHERE),
     Route("GET", "/console/calls/csv", csv_export.download_calls_csv, _DOWNLOAD, _ACCOUNT),
+    Route("GET", "/console/missing-recordings", missing_recordings.show_missing_recordings, _SEARCH, _ANYWHERE),
     Route("GET", "/console/call", search.show_call, _SEARCH, _ACCOUNT),
     Route("GET", "/console/audio", _dispatch_player, _LISTEN, _ACCOUNT),
     Route("GET", "/console/waveform", _dispatch_player, _LISTEN, _ACCOUNT),
@@ -76,22 +91,33 @@ ROUTES: Final = (
     Route("POST", "/console/apps/revoke", apps.revoke_key, _ADMINISTER, _WHOLE_APP),
     Route("POST", "/console/apps/revoke-older", apps.revoke_older_keys, _ADMINISTER, _WHOLE_APP),
     Route("POST", "/console/apps/limits", apps.change_limits, _OPERATE, _GLOBAL),
+    Route("GET", "/console/app", app_settings.show_app, _ADMINISTER, _WHOLE_APP),
+    Route("POST", "/console/app/rename", app_settings.rename_app, _OPERATE, _GLOBAL),
+    Route("POST", "/console/app/zone", app_settings.change_zone, _ADMINISTER, _WHOLE_APP),
+    Route("POST", "/console/app/vdn", app_settings.change_vdn, _ADMINISTER, _WHOLE_APP),
+    Route("POST", "/console/app/key", app_settings.describe_key, _ADMINISTER, _WHOLE_APP),
+    Route("POST", "/console/app/callback", app_settings.bind_callback, _OPERATE, _GLOBAL),
+    Route("POST", "/console/app/callback/remove", app_settings.unbind_callback, _OPERATE, _GLOBAL),
     Route("GET", "/console/audit", audit_log.show_audit_log, _AUDIT, _ANYWHERE),
-    Route("GET", "/console/audit/csv", audit_log.download_audit_log, _AUDIT, _ANYWHERE),
+    Route("GET", "/console/audit/csv", audit_export.download_csv, _AUDIT, _ANYWHERE),
+    Route("GET", "/console/audit/jsonl", audit_export.download_json_lines, _AUDIT, _ANYWHERE),
     Route("GET", "/console/users", users.list_users, _OPERATE, _GLOBAL),
     Route("POST", "/console/users/add", users.add_user, _OPERATE, _GLOBAL),
     Route("POST", "/console/users/grant", users.grant_role, _OPERATE, _GLOBAL),
     Route("POST", "/console/users/revoke", users.revoke_role, _OPERATE, _GLOBAL),
     Route("POST", "/console/users/disable", users.toggle_disabled, _OPERATE, _GLOBAL),
+    Route("POST", "/console/users/sessions", own_sessions.end_sessions_of_user, _OPERATE, _GLOBAL),
     Route("POST", "/console/users/reset", users.reset_credentials, _OPERATE, _GLOBAL),
+    Route("GET", "/console/status", status.show_status, _OPERATE, _GLOBAL),
     Route("GET", "/console/ingest", ingest.show_ingest, _OPERATE, _GLOBAL),
     Route("POST", "/console/ingest/reread", ingest.request_reread, _OPERATE, _GLOBAL),
     Route("GET", "/console/cluster", cluster.show_cluster, _OPERATE, _GLOBAL),
     Route("POST", "/console/cluster/node", cluster.set_node_state, _OPERATE, _GLOBAL),
     Route("POST", "/console/cluster/location", cluster.set_location_state, _OPERATE, _GLOBAL),
     Route("GET", "/console/settings", settings.show_settings, _OPERATE, _GLOBAL),
-    Route("POST", "/console/settings/certificates/add", settings.add_certificate, _OPERATE, _GLOBAL),
-    Route("POST", "/console/settings/certificates/remove", settings.remove_certificate, _OPERATE, _GLOBAL),
+    Route("POST", "/console/settings/certificates/add", certificates.add_certificate, _OPERATE, _GLOBAL),
+    Route("POST", "/console/settings/certificates/import", certificates.import_key_store, _OPERATE, _GLOBAL),
+    Route("POST", "/console/settings/certificates/remove", certificates.remove_certificate, _OPERATE, _GLOBAL),
 )
 _BY_KEY: Final = {route.key: route for route in ROUTES}
 

@@ -111,6 +111,9 @@ access_keys = sa.Table(
     _text("encrypted_sk"),
     _instant("created_at"),
     _instant("revoked_at", required=False),
+    _text("name", server_default=""),
+    _text("note", server_default=""),
+    _instant("last_used_at", required=False),
 )
 accounts = sa.Table(
     "accounts",
@@ -554,6 +557,16 @@ expected_recordings = sa.Table(
     sa.PrimaryKeyConstraint("app", "account_id", "path", "call_id"),
     sa.Index(None, "app", "stem", "account_id"),
     sa.Index(None, "app", "since"),
+    sa.Index(None, "app", "account_id", "since"),
+)
+_is_missing = expected_recordings.c.missing_at.is_not(None)
+sa.Index(
+    "ix_expected_recordings_missing",
+    expected_recordings.c.app,
+    expected_recordings.c.account_id,
+    expected_recordings.c.since,
+    sqlite_where=_is_missing,
+    postgresql_where=_is_missing,
 )
 recording_sources = sa.Table(  # every file of a switch that was stored as a recording, or as an earlier version of one
     "recording_sources",
@@ -735,6 +748,7 @@ users = sa.Table(
     _instant("created_at"),
     _instant("disabled_at", required=False),
     sa.Column("subject", sa.Text, unique=True),  # of the OIDC provider: its issuer and "sub"
+    _instant("last_seen_at", required=False),
 )
 user_roles = sa.Table(
     "user_roles",
@@ -752,6 +766,8 @@ console_sessions = sa.Table(
     sa.Column("user_id", sa.Integer, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
     _instant("created_at"),
     sa.Column("seen_at", Instant, nullable=False, index=True),
+    _text("address", server_default=""),  # of the browser when it signed in
+    _text("browser", server_default=""),  # its User-Agent
 )
 setup_links = sa.Table(
     "setup_links",
@@ -780,6 +796,16 @@ audit_log = sa.Table(
     sa.Index(None, "logged_at"),
     sa.Index(None, "app", "logged_at"),
     sa.Index(None, "actor", "logged_at"),
+    sa.Index(None, "action", "logged_at"),
+)
+audit_calls = sa.Table(  # the calls that an entry of the audit log is about
+    "audit_calls",
+    METADATA,
+    sa.Column("entry", BigId, sa.ForeignKey("audit_log.id", ondelete="CASCADE"), nullable=False),
+    _number("app"),
+    _text("call_id"),
+    sa.PrimaryKeyConstraint("entry", "call_id"),
+    sa.Index(None, "app", "call_id", "entry"),
 )
 annotations = sa.Table(
     "annotations",

@@ -43,6 +43,14 @@ class FilePosition:
     head: bytes = field(default=b"", compare=False, repr=False)  # the first bytes before the offset
 
 
+def get_source_path(cursor_path: str) -> str:
+    """Return the file or table of a cursor: its path without the account."""
+    if is_table_url(table := cursor_path.partition(":")[2]):
+        return table
+    account, colon, path = cursor_path.partition(":/")
+    return f"/{path}" if colon and "/" not in account else cursor_path
+
+
 def is_rotated(name: str, base: str) -> bool:
     """Whether the name is a rotated form of `base`: Master.csv.1, Master.csv-20240115.gz, Master-20240115.csv of Master.csv."""
     stem, dot, extension = base.rpartition(".")

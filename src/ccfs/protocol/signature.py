@@ -171,7 +171,14 @@ def sign_request(
 def verify_request(
     authorization: Authorization, request: SignedRequest, secrets: Sequence[str], *, least_keys: int = 1
 ) -> bool:
-    """Whether one of the secrets of the AK signed this request. An unknown AK has no secrets and never matches.
+    """Whether one of the secrets of the AK signed this request: see `find_signing_secret`."""
+    return find_signing_secret(authorization, request, secrets, least_keys=least_keys) is not None
+
+
+def find_signing_secret(
+    authorization: Authorization, request: SignedRequest, secrets: Sequence[str], *, least_keys: int = 1
+) -> int | None:
+    """Return the index of the AK's secret that signed this request. An unknown AK has no secrets, and None signed.
 
     Accepted variants: without a query, no query line or an empty one; header lines sorted by line or by name; the body as
     sent or with its CR and LF removed, because some clients sign it before they break the lines. A rejection takes the same
@@ -188,8 +195,8 @@ def verify_request(
         heads = _accepted_canonical_heads(request, names)
         for number, computed in enumerate(_compute_signatures(keys, heads, request.body, dropped)):
             if hmac.compare_digest(computed, signature) and number % len(keys) < len(secrets):
-                return True  # an early return reveals nothing to a client that did sign
-    return False
+                return number % len(keys)  # an early return reveals nothing to a client that did sign
+    return None
 
 
 def derive_signing_key(sk: str, prefix: str) -> bytes:

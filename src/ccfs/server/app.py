@@ -75,7 +75,7 @@ class WebApp:
     """The application of one web process."""
 
     def __init__(self, context: ConsoleContext) -> None:
-        self._context = context
+        self.context = context
         context.database.read_timeout.seconds = context.settings.database_read_timeout_seconds
         self._operations = dict(iter_paths())
         self._limits_task: asyncio.Task[None] | None = None
@@ -100,32 +100,33 @@ class WebApp:
 
     def record_connections(self, count: int) -> None:
         """Note how many connections this process has. The server calls this about once a second."""
-        self._context.metrics.connections.set(count)
-        flow_control = self._context.flow_control
+        self.context.metrics.connections.set(count)
+        self.context.usage.write_in_background()
+        flow_control = self.context.flow_control
         flow_control.count_delayed_bytes()
         if flow_control.is_active and (self._limits_task is None or self._limits_task.done()):
             self._limits_task = asyncio.ensure_future(self._update_limits())
 
     def record_closed_connection(self, reason: str) -> None:
         """Count a connection that the server has closed."""
-        self._context.metrics.closed_connections.labels(reason).inc()
+        self.context.metrics.closed_connections.labels(reason).inc()
 
     async def _update_limits(self) -> None:
         """Apply changed limits to responses under way, although no request may arrive for a long time."""
         with suppress(errors.FileUnavailable):
-            self._context.flow_control.update(await self._context.get_tenant_snapshot())
+            self.context.flow_control.update(await self.context.get_tenant_snapshot())
 
     async def _handle_and_send(
         self, request: Request, operation: Operation | None, exchange: Exchange
     ) -> tuple[int, str, int]:
         response, code = await self._handle(request, operation, exchange)
         try:
-            status, size = await send_response(self._context, request, response, exchange)
+            status, size = await send_response(self.context, request, response, exchange)
         except errors.CcfsError as error:
-            self._context.failures.record(error)
+            self.context.failures.record(error)
             failure = self._error_response(request, operation, error)
             code = error_codes.find_code(error).code
-            status, size = await send_response(self._context, request, failure, exchange)
+            status, size = await send_response(self.context, request, failure, exchange)
         return status, code, size
 
     async def _handle(self, request: Request, operation: Operation | None, exchange: Exchange) -> tuple[Response, str]:
@@ -136,7 +137,7 @@ class WebApp:
                 return self._http_error_response(request, 405, operation.methods), ""
             return await self._handle_operation(request, operation, exchange), error_codes.SUCCESS.code
         except errors.CcfsError as error:
-            self._context.failures.record(error)
+            self.context.failures.record(error)
             return self._error_response(request, operation, error), error_codes.find_code(error).code
         except ClientDisconnected:
             raise
@@ -146,32 +147,32 @@ class WebApp:
             return self._error_response(request, operation, errors.CcfsError()), error_code
 
     async def _handle_page(self, request: Request, exchange: Exchange) -> Response:
-        if self._context.settings.console and router.matches(request.path):
-            return await router.handle_request(self._context, request, exchange)
+        if self.context.settings.console and router.matches(request.path):
+            return await router.handle_request(self.context, request, exchange)
         _, handler = _find_page_handler(request.path)
         if handler is None:
             return self._http_error_response(request, 404)
         is_peer = request.path.startswith(PEERS)  # whose handler gives strangers one response to every method
         if request.method not in READ_METHODS and not is_peer:
             return self._http_error_response(request, 405, READ_METHODS)
-        return await handler(self._context, request)
+        return await handler(self.context, request)
 
     async def _handle_operation(self, request: Request, operation: Operation, exchange: Exchange) -> Response:
         if operation.request_model is None:
-            return await playback.play_voice(self._context, request)
-        address = request.get_client_address(self._context.settings.trusted_proxies)
-        snapshot = await self._context.get_tenant_snapshot()
-        auth.raise_if_locked(self._context, snapshot, address)
-        claim = await auth.check_claim(self._context, snapshot, request, address)
+            return await playback.play_voice(self.context, request)
+        address = request.get_client_address(self.context.settings.trusted_proxies)
+        snapshot = await self.context.get_tenant_snapshot()
+        auth.raise_if_locked(self.context, snapshot, address)
+        claim = await auth.check_claim(self.context, snapshot, request, address)
         limit = self._upload_limit if operation.name == UPLOAD else MAX_JSON_BYTES
         body = await read_body(exchange, limit, address, f"app {claim.app.id}")
-        client = await auth.authenticate_client(self._context, snapshot, request, claim, body, address)
+        client = await auth.authenticate_client(self.context, snapshot, request, claim, body, address)
         kind = _DOWNLOAD if operation.is_binary else _QUERY
-        flow_control = self._context.flow_control
+        flow_control = self.context.flow_control
         if flow_control.try_admit(request, client.app, snapshot, kind):
             await flow_control.admit(request, client.app, snapshot, operation.name, kind)
         parsed = requests.parse_request(operation.request_model, body, envelope_optional=operation.envelope_optional)
-        return await OPERATION_HANDLERS[operation.name](self._context, client, request, parsed)
+        return await OPERATION_HANDLERS[operation.name](self.context, client, request, parsed)
 
     def _error_response(self, request: Request, operation: Operation | None, error: errors.CcfsError) -> Response:
         if isinstance(error, errors.Unauthorised):
@@ -182,7 +183,7 @@ class WebApp:
             return self._http_error_response(request, 503)
         if operation is None:
             return self._http_error_response(request, 500)
-        language = self._context.settings.language
+        language = self.context.settings.language
         body = responses.build_failure(
             error, legacy_response=operation.legacy_response, data=operation.failure_data, language=language
         )
@@ -191,7 +192,7 @@ class WebApp:
         return BytesResponse(body=body, content_type=content_type, extra_headers=headers)
 
     def _http_error_response(self, request: Request, status: int, methods: Sequence[str] = ()) -> BytesResponse:
-        now_ms = int(self._context.now().timestamp() * 1000)
+        now_ms = int(self.context.now().timestamp() * 1000)
         return BytesResponse(
             body=responses.build_http_error(status, request.path, now_ms),
             status=status,
@@ -200,6 +201,6 @@ class WebApp:
         )
 
     def _record_request(self, request: Request, name: str, status: int, code: str, size: int, seconds: float) -> None:
-        self._context.metrics.record_request(name, status, code, size, seconds)
-        if self._context.settings.log_requests:
+        self.context.metrics.record_request(name, status, code, size, seconds)
+        if self.context.settings.log_requests:
             log_request(request.id, name, status, code, size, seconds)

@@ -5,6 +5,7 @@ import multiprocessing.connection
 import os
 import socket
 import threading
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ from ccfs.server import config
 from ccfs.server.app import WebApp
 from ccfs.server.node import Node, utc_now
 from ccfs.server.readiness_checks import build_checks
+from ccfs.status.cache import StatusCache
+from ccfs.status.check import StatusReport, check_status
 from ccfs.web import lockout
 from ccfs.web.app_counters import AppCounters
 from ccfs.web.failure_log import FailureLog
@@ -27,6 +30,7 @@ from ccfs.web.metrics import WebMetrics
 from ccfs.web.readiness import Readiness
 from ccfs.web.recent_failures import RecentFailures
 from ccfs.web.transcode_pool import TranscodePool
+from ccfs.web.usage_log import UsageLog
 
 APP_COUNTERS_FILE = "app-counters"
 
@@ -42,6 +46,7 @@ def serve_requests(listener: socket.socket, tls: TlsFiles | None, drain_seconds:
     application = build_web_app(node)
     gc.freeze()  # imported objects are never garbage: keep collections, and the exit, from scanning them
     run_application(application, listener, config.build_http_limits(node.settings), tls, drain_seconds)
+    application.context.usage.write()
 
 
 def build_web_app(node: Node) -> WebApp:
@@ -67,9 +72,15 @@ def build_web_app(node: Node) -> WebApp:
             flow_control=FlowControl(node.settings.default_app_limits, counters, metrics),
             recent_failures=RecentFailures(lockout.build_policy(node.settings)),
             transcode_pool=TranscodePool(node.settings.transcode_workers),
+            usage=UsageLog(node.database, node.settings),
+            status=StatusCache(partial(_check_status, node)),
             oidc_client=_build_oidc_client(oidc) if oidc else None,
         )
     )
+
+
+def _check_status(node: Node) -> StatusReport:
+    return check_status(node.database, node.settings, node.id, utc_now())
 
 
 def _get_counters_path() -> Path | None:

@@ -29,6 +29,9 @@ class ApiSettings(SettingsGroup):
         pattern=r"^(/[A-Za-z0-9_-]+)*$",
         description="Internal nginx location that serves files of S3 by X-Accel-Redirect, e.g. /ccfs-s3; empty: off.",
     )
+    audit_api_downloads: bool = Field(
+        default=False, description="Whether the audit log of the console has recordings that API clients download."
+    )
     host_aliases: CommaSeparated = Field(
         default=(), description="Additional Host values for signature verification behind a proxy that changes Host."
     )

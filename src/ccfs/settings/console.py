@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from ccfs.model.identity.oidc_claims import RoleRule, is_https_or_local, parse_role_rule
+from ccfs.model.identity.user import Role
 from ccfs.settings.comma_separated import CommaSeparated
 from ccfs.settings.group import SettingsGroup
 
@@ -47,6 +48,10 @@ class ConsoleSettings(SettingsGroup):
         default=True,
         description="Whether users can log in to the console by password; links of `ccfs user reset` always work.",
     )
+    second_factor_roles: CommaSeparated = Field(
+        default=(),
+        description="Roles whose users must set up two-factor authentication if they sign in by password, separated by commas or blanks.",
+    )
     oidc_issuer: str = Field(
         default="", description="Issuer of the OpenID Connect provider for console logins; empty: none."
     )
@@ -81,6 +86,8 @@ class ConsoleSettings(SettingsGroup):
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:
         """Single sign-on needs all of its settings, and disabling passwords needs single sign-on."""
+        if unknown := sorted(set(self.second_factor_roles) - set(Role)):
+            raise ValueError(f"CCFS_SECOND_FACTOR_ROLES: {unknown[0]} is not a role")
         if not self.oidc_issuer:
             if not self.password_login:
                 raise ValueError("CCFS_PASSWORD_LOGIN=false requires CCFS_OIDC_ISSUER")

@@ -11,6 +11,11 @@ class IngestSettings(SettingsGroup):
     recording_wait_seconds: int = Field(
         default=3600, ge=0, description="Time after a call at which an expected recording counts as missing."
     )
+    ingest_max_lag_minutes: int = Field(
+        default=60,
+        ge=0,
+        description="Minutes without an ingest pass after which the status page warns; 0: it never does.",
+    )
     settle_seconds: float = Field(
         default=2.0, ge=0, description="Time without changes after which a source file counts as complete."
     )

@@ -25,6 +25,7 @@ from ccfs.web.readiness import Readiness
 from ccfs.web.recent_failures import RecentFailures
 from ccfs.web.responses.verified_files import VerifiedFiles
 from ccfs.web.transcode_pool import TranscodePool
+from ccfs.web.usage_log import UsageLog
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -50,6 +51,7 @@ class WebContext:
     recent_failures: RecentFailures  # of signatures
     flow_control: FlowControl
     failures: FailureLog  # of reading files and of the database
+    usage: UsageLog  # of keys and downloads
     verified_files: VerifiedFiles = field(default_factory=VerifiedFiles)
 
     async def look_up(self, query: Callable[[Connection], T]) -> T:

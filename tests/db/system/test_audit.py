@@ -57,8 +57,10 @@ def test_entries_are_filtered_by_user_and_action(database: Database) -> None:
     )
     assert len(find_entries(database)) == 4
     assert [entry.actor for entry in find_entries(database, actor="lucy")] == ["lucy"]
-    assert [entry.action for entry in find_entries(database, action=AuditAction.LOGGED_IN)] == [AuditAction.LOGGED_IN]
-    assert find_entries(database, actor="lucy", action=AuditAction.LOGGED_IN) == []
+    assert [entry.action for entry in find_entries(database, actions=(AuditAction.LOGGED_IN,))] == [
+        AuditAction.LOGGED_IN
+    ]
+    assert find_entries(database, actor="lucy", actions=(AuditAction.LOGGED_IN,)) == []
 
 
 def test_entries_are_filtered_by_apps_and_accounts(database: Database, app: App, other_app: App) -> None:

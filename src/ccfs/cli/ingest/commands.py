@@ -27,6 +27,7 @@ from ccfs.ingest import freeswitch as freeswitch_pass
 from ccfs.ingest.asterisk_lines import AsteriskSource
 from ccfs.ingest.context import IngestResult, IngestRun
 from ccfs.ingest.files.rotation.candidates import has_rotated_files
+from ccfs.ingest.pass_times import note_passes
 from ccfs.ingest.tables.channels import plan_channel_table
 from ccfs.ingest.tables.formats import plan_queue_table
 from ccfs.ingest.tables.recording_log import plan_call_table
@@ -248,6 +249,7 @@ def _parse_columns(columns: str | None) -> tuple[str, ...]:
 
 
 def _run_ingest(node: Node, watching: bool, as_json: bool, run_pass: Callable[[IngestRun], None]) -> None:
+    run_pass = note_passes(run_pass)
     logs.configure_logging()
     stopped = StopSignals() if watching else None
     with ProgressBars(sys.stderr.isatty() and not watching) as bars:

@@ -49,6 +49,7 @@ def _load_app_details(connection: Connection, app: App) -> dict[str, object]:
         "accounts": tenants.get_accounts(connection, app),
         "vdns": tenants.list_vdns(connection, app),
         "keys": tenants.list_keys(connection, app),
+        "key_details": tenants.list_key_details(connection, app),
         "callback_prefixes": tenants.get_callback_prefixes(connection, app),
     }
 

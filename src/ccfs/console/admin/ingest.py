@@ -23,7 +23,7 @@ from ccfs.db.tenant.ingest.rotated_files import RotatedFile
 from ccfs.db.tenant.lost_blobs import LostBlob
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.tenancy import App
-from ccfs.model.source_files import REJECTED, container_of, is_rotated, is_table_url
+from ccfs.model.source_files import REJECTED, container_of, get_source_path, is_rotated
 from ccfs.web.responses.types import BytesResponse, Response
 
 MAX_TABLE_ROWS = 100  # of each table
@@ -126,10 +126,7 @@ async def request_reread(request: ConsoleRequest) -> Response:
 
 def get_cursor_file(cursor: ingest_state.SourceCursor) -> str:
     """Return the file or table of a cursor: its path without the account."""
-    if is_table_url(table := cursor.path.partition(":")[2]):
-        return table
-    account, colon, path = cursor.path.partition(":/")
-    return f"/{path}" if colon and "/" not in account else cursor.path
+    return get_source_path(cursor.path)
 
 
 def _load_status(connection: Connection, app: App) -> IngestStatus:

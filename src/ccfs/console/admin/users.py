@@ -7,7 +7,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.console.login.attempts import requires_password
 from ccfs.console.request import ConsoleRequest
-from ccfs.db.system.console import audit, users
+from ccfs.db.system.console import audit, sessions, users
 from ccfs.model.errors import NotFound, OperatorError
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Grant, Role, User, clean_name
@@ -23,10 +23,13 @@ async def _render_page(
     request: ConsoleRequest, status: int = 200, problem: str = "", link: tuple[str, str] | None = None
 ) -> BytesResponse:
     snapshot, apps = await request.context.get_tenant_snapshot(), await request.list_apps()
+    settings, now = request.context.settings, request.context.now()
+    idle, lifetime = timedelta(seconds=settings.session_idle_seconds), timedelta(seconds=settings.session_seconds)
     return request.render_page(
         "users.html",
         status,
         users=await request.context.query(users.list_all),
+        session_counts=await request.context.query(lambda c: sessions.count_active(c, now, idle, lifetime)),
         apps={app.id: app for app in apps},
         scopes=[(app, account) for app in apps for account in ("", *snapshot.accounts.get(app.id, {}))],
         roles=list(Role),

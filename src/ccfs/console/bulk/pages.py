@@ -14,7 +14,7 @@ from ccfs.console.bulk.stream import build_zip_stream
 from ccfs.console.calls import search_form
 from ccfs.console.request import AccountScope, ConsoleRequest
 from ccfs.db.system.console import audit
-from ccfs.db.tenant import bulk_downloads
+from ccfs.db.tenant import bulk_download_items, bulk_downloads
 from ccfs.model.bulk.bulk_download import BulkDownload, BulkDownloadState, BulkRequest
 from ccfs.model.bulk.bulk_zip import is_reproducible
 from ccfs.model.errors import NotFound
@@ -135,7 +135,9 @@ async def download_zip(request: ConsoleRequest) -> Response:
         raise NotFound
     included = view.progress.checked - view.progress.missing
     target = f"{view.bulk_download.id} {included} recordings"
-    await request.audit_download(AuditAction.BULK_DOWNLOAD_SAVED, target)
+    app, bulk_id = request.current_scope.app, view.bulk_download.id
+    calls = await request.context.query(lambda c: bulk_download_items.list_included_calls(c, app, bulk_id))
+    await request.audit_download(AuditAction.BULK_DOWNLOAD_SAVED, target, *calls)
     return build_zip_stream(request.context, request.current_scope.app, view, view.zip_summary)
 
 

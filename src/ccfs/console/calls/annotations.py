@@ -1,5 +1,7 @@
 """Annotations at moments of a recording. Users delete their own, administrators of the account any."""
 
+from dataclasses import replace
+
 from sqlalchemy.engine import Connection
 
 from ccfs.console.request import ConsoleRequest
@@ -25,6 +27,7 @@ async def add_annotation(request: ConsoleRequest) -> Response:
         return request.render_error("error", 400, problem)
     target, author = f"{recording.file_name} {format_offset(offset_ms)}", request.current_user.name
     entry, now = request.build_audit_entry(AuditAction.ANNOTATION_ADDED, target, scope), request.context.now()
+    entry = replace(entry, call_ids=(recording.call_id,))
 
     def change(connection: Connection) -> bool:
         audit.add(connection, entry)
@@ -49,7 +52,8 @@ async def delete_annotation(request: ConsoleRequest) -> Response:
         annotation = annotations.delete(connection, scope.app, recording, int(annotation_id), author)
         if annotation:
             target = f"{recording.file_name} {format_offset(annotation.offset_ms)} of {annotation.author}"
-            audit.add(connection, request.build_audit_entry(AuditAction.ANNOTATION_DELETED, target, scope))
+            entry = request.build_audit_entry(AuditAction.ANNOTATION_DELETED, target, scope)
+            audit.add(connection, replace(entry, call_ids=(recording.call_id,)))
         return annotation is not None
 
     if not await request.context.transaction(change):

@@ -40,7 +40,7 @@ WaveformData = tuple[int, int, bytes]  # milliseconds, channels, peaks of one ch
 async def play_recording(request: ConsoleRequest) -> Response:
     """Return a recording, or a range of it, for the browser's player, and audit it."""
     recording = await request.get_recording()
-    await request.audit_download(AuditAction.RECORDING_PLAYED, recording.file_name)
+    await request.audit_download(AuditAction.RECORDING_PLAYED, recording.file_name, recording.call_id)
     as_stored = replace(build_recording_response(recording), content_type="audio/wav", is_inline=True)
     try:
         audio = await _get_audio_info(request.context, request.current_scope.app, recording.blob)
@@ -77,7 +77,7 @@ async def _respond_as_wav(request: ConsoleRequest, recording: Recording, audio: 
 async def get_waveform(request: ConsoleRequest) -> Response:
     """Return the recording's duration and peaks as JSON, computed once; no peaks where the audio cannot be decoded."""
     scope, recording = request.current_scope, await request.get_recording()
-    await request.audit_action(AuditAction.WAVEFORM_VIEWED, recording.file_name, scope)
+    await request.audit_action(AuditAction.WAVEFORM_VIEWED, recording.file_name, scope, recording.call_id)
     context, app = request.context, scope.app
     stored = await context.query(lambda connection: waveforms.get(connection, app, recording))
     if stored is None:
@@ -107,7 +107,7 @@ async def download_recording(request: ConsoleRequest) -> Response:
     if output_format not in ("", *OutputFormat):
         raise NotFound
     target = f"{recording.file_name} as {output_format}" if output_format else recording.file_name
-    await request.audit_action(AuditAction.RECORDING_DOWNLOADED, target, request.scope)
+    await request.audit_action(AuditAction.RECORDING_DOWNLOADED, target, request.scope, recording.call_id)
     if not output_format:
         return build_recording_response(recording)
     try:

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from sqlalchemy.engine import Connection
 
-from ccfs.console.calls import search_form, timeline
+from ccfs.console.calls import heard, search_form, timeline
 from ccfs.console.request import AccountScope, ConsoleRequest, get_scope
 from ccfs.db.tenant import annotations
 from ccfs.db.tenant.calls import call_lookup, call_search
@@ -49,7 +49,9 @@ NO_RESULTS = CallSearchResults(
 async def redirect_home(request: ConsoleRequest) -> Response:
     """Redirect to the first page that the user may see."""
     user, path = request.current_user, "/console/account"
-    if user.has_permission_anywhere(Permission.SEARCH):
+    if user.has_permission(Permission.OPERATE, None):
+        path = "/console/status"
+    elif user.has_permission_anywhere(Permission.SEARCH):
         path = "/console/calls"
     elif user.has_permission_anywhere(Permission.AUDIT):
         path = "/console/audit"
@@ -167,7 +169,7 @@ async def show_call(request: ConsoleRequest) -> Response:
         raise NotFound
     operations = await query(lambda c: call_lookup.list_agent_operations(c, app, accounts, call_id))
     names = [recording.file_name for recording in recordings]
-    await request.audit_action(AuditAction.CALL_VIEWED, call_id, scope)
+    await request.audit_action(AuditAction.CALL_VIEWED, call_id, scope, call_id)
     return request.render_page(
         "call.html",
         nonce=secrets.token_urlsafe(16),
@@ -179,6 +181,7 @@ async def show_call(request: ConsoleRequest) -> Response:
         operations=operations,
         replaced=await query(lambda c: recording_sources.list_replaced(c, app, names)),
         annotations=await query(lambda c: annotations.list_by_recordings(c, app, recordings)),
+        heard=await heard.list_heard(request, call_id),
         may_delete_all=request.has_permission_in(Permission.ADMINISTER, scope),
         may_listen=request.has_permission_in(Permission.LISTEN, scope),
         may_download=request.has_permission_in(Permission.DOWNLOAD, scope),

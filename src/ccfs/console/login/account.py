@@ -1,10 +1,11 @@
 """The user's own account: roles, password, second factor."""
 
+import asyncio
 import secrets
 
 from sqlalchemy.engine import Connection
 
-from ccfs.console.login import password_hashing
+from ccfs.console.login import own_sessions, password_hashing, second_factor
 from ccfs.console.login.attempts import requires_password
 from ccfs.console.login.oidc_login import build_link_token
 from ccfs.console.request import SESSION_COOKIE, ConsoleRequest
@@ -24,13 +25,17 @@ async def _render_page(
     request: ConsoleRequest, status: int = 200, problem: str = "", secret: str = ""
 ) -> BytesResponse:
     context, secret = request.context, secret or request.form.get("secret", "")
+    uri = totp.build_uri(secret, request.current_user.name) if secret else ""
     return request.render_page(
         "account.html",
         status,
         apps={app.id: app for app in await request.list_apps()},
         problem=problem,
         secret=secret,
-        uri=totp.build_uri(secret, request.current_user.name) if secret else "",
+        uri=uri,
+        qr_code=await asyncio.to_thread(second_factor.draw_qr_code, uri) if uri else "",
+        must_set_up=second_factor.must_set_up(request),
+        sessions=await own_sessions.list_own_sessions(request),
         done=request.query_params.get("done", ""),
         has_password_login=context.settings.password_login,
         sso_name=context.settings.oidc_name if context.oidc_client else "",
@@ -50,7 +55,8 @@ async def change_password(request: ConsoleRequest) -> Response:
 
     def change(connection: Connection) -> None:
         users.set_password(connection, user, password_hash)
-        sessions.create(connection, user, token, context.now())
+        browser = request.http_request.headers.get("user-agent", "")
+        sessions.create(connection, user, token, context.now(), address=request.client_address, browser=browser)
         audit.add(connection, request.build_audit_entry(AuditAction.PASSWORD_SET, user.name))
 
     await context.transaction(change)

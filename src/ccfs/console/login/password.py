@@ -114,7 +114,8 @@ async def start_session(request: ConsoleRequest, user: User, issuer: str = "") -
     def begin(connection: Connection) -> None:
         sessions.delete_expired(connection, now, idle_timeout, lifetime)
         sessions.delete(connection, request.session_token)
-        sessions.create(connection, user, token, now)
+        browser = request.http_request.headers.get("user-agent", "")
+        sessions.create(connection, user, token, now, address=request.client_address, browser=browser)
         audit.add(connection, entry)
 
     await request.context.transaction(begin)

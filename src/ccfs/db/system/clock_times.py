@@ -12,6 +12,7 @@ from ccfs.db.system import nodes
 from ccfs.model.clocks import ClockReading
 
 HISTORY: Final = "history"  # the time by which this database goes
+INGEST_PASS: Final = "ingest pass"  # the end of the last one, of any app
 ACCEPTED_ROWS: Final = "accepted rows"  # rows up to this may be later than the clock
 _TABLE = schema.clock_times
 
@@ -46,6 +47,16 @@ def accept(connection: Connection, reading: ClockReading) -> None:
     """Record the time of this machine's clock, whatever was recorded before, and accept rows that are later."""
     for name, at in ((HISTORY, reading.node), (ACCEPTED_ROWS, max(reading.node, reading.newest_row or reading.node))):
         _set(connection, name, at)
+
+
+def get(connection: Connection, name: str) -> datetime | None:
+    """Return the instant of a name; None if none is recorded."""
+    return connection.execute(sa.select(_TABLE.c.at).where(_TABLE.c.name == name)).scalar()
+
+
+def note(connection: Connection, name: str, now: datetime) -> None:
+    """Record that something was done now."""
+    _set(connection, name, now)
 
 
 def claim_turn(connection: Connection, name: str, now: datetime, interval: timedelta) -> bool:

@@ -31,14 +31,18 @@ def count_totals(connection: Connection) -> IngestTotals:
     ).one()
     rejected = connection.execute(sa.select(sa.func.count()).select_from(schema.ingest_errors)).scalar_one()
     read_at = connection.execute(sa.select(sa.func.max(schema.source_cursors.c.read_at))).scalar()
-    files = schema.rotated_files.c
-    is_missing = (files.state == MISSING) & files.is_reported
-    missing_files = connection.execute(sa.select(sa.func.count(files.id)).where(is_missing)).scalar_one()
     return IngestTotals(
         rejected=rejected,
         expected=all_expected - missing,
         missing=missing,
         lost=lost_blobs.count(connection),
         last_read_at=read_at,
-        missing_files=missing_files,
+        missing_files=count_missing_files(connection),
     )
+
+
+def count_missing_files(connection: Connection) -> int:
+    """Return the number of rotated files of all apps that were not found."""
+    files = schema.rotated_files.c
+    is_missing = (files.state == MISSING) & files.is_reported
+    return int(connection.execute(sa.select(sa.func.count(files.id)).where(is_missing)).scalar_one())

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ from ccfs.db.statements import insert_or_ignore
 from ccfs.model.calls import partition_month
 
 _MARKS = schema.retention_marks
+MARK_PERIOD: Final = timedelta(days=1)  # between a mark and the deletion
 # Every table with rows that age, and the instant by which they do. Those of partitions.AGE_COLUMN come first.
 AGE_COLUMNS: Final[dict[str, sa.Column[Any]]] = {
     **{table.name: table.c[column] for table, column in partitions.AGE_COLUMN.items()},

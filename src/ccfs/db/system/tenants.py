@@ -5,6 +5,8 @@ counter's row also makes writers queue, so that nobody else can use a number tha
 """
 
 import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -18,6 +20,15 @@ from ccfs.model.errors import OperatorError
 from ccfs.model.identity.tenancy import AccessKey, Account, App, UnreadableKey, Vdn
 
 CHANGE_COUNTER = ChangeCounter("tenants")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyDetails:
+    """What an operator wants to know of a key."""
+
+    name: str
+    note: str
+    last_used_at: datetime | None  # within a minute or so; None: never
 
 
 def generate_ak() -> str:
@@ -37,6 +48,12 @@ def add_app(connection: Connection, name: str, ak: str, now: datetime) -> App:
         raise OperatorError(f"the AK {ak} is taken")
     statement = sa.insert(schema.apps).values(ak=ak, name=name, created_at=now).returning(schema.apps.c.id)
     return App(id=connection.execute(statement).scalar_one(), ak=ak, name=name)
+
+
+def rename_app(connection: Connection, app: App, name: str) -> None:
+    """Change the name of an app."""
+    CHANGE_COUNTER.increment(connection)
+    connection.execute(sa.update(schema.apps).where(schema.apps.c.id == app.id).values(name=name))
 
 
 def _is_ak_taken(connection: Connection, ak: str, app: App | None = None) -> bool:
@@ -78,6 +95,29 @@ def list_keys(connection: Connection, app: App) -> list[tuple[int, str, datetime
         table.c.app == app.id, table.c.revoked_at.is_(None)
     )
     return [(row.id, row.ak, row.created_at) for row in connection.execute(statement.order_by(table.c.id))]
+
+
+def list_key_details(connection: Connection, app: App) -> dict[int, KeyDetails]:
+    """Return what is known of the app's active keys, by number."""
+    table = schema.access_keys
+    columns = (table.c.id, table.c.name, table.c.note, table.c.last_used_at)
+    rows = connection.execute(sa.select(*columns).where(table.c.app == app.id, table.c.revoked_at.is_(None)))
+    return {row.id: KeyDetails(name=row.name, note=row.note, last_used_at=row.last_used_at) for row in rows}
+
+
+def describe_key(connection: Connection, app: App, key: int, name: str, note: str) -> bool:
+    """Set the name and the note of an active key. Return False if the app has no such key."""
+    table = schema.access_keys
+    active_key = sa.update(table).where(table.c.app == app.id, table.c.id == key, table.c.revoked_at.is_(None))
+    return connection.execute(active_key.values(name=name, note=note)).rowcount == 1
+
+
+def record_key_uses(connection: Connection, uses: Mapping[int, datetime]) -> None:
+    """Record when keys were last used, unless a later use is recorded. The tenants stay as they are for every cache."""
+    table = schema.access_keys
+    for key, used_at in sorted(uses.items()):
+        is_older = table.c.last_used_at.is_(None) | (table.c.last_used_at < used_at)
+        connection.execute(sa.update(table).where(table.c.id == key, is_older).values(last_used_at=used_at))
 
 
 def list_newest_secrets(connection: Connection, limit: int) -> list[str]:
@@ -143,6 +183,31 @@ def add_account(connection: Connection, app: App, account: Account, vdn: Vdn, no
     connection.execute(sa.update(accounts).where(row).values(zone=account.zone))
     values = {"app": app.id, "vdn_id": vdn.vdn_id, "cc_id": vdn.cc_id, "account_id": vdn.account_id}
     connection.execute(insert_or_ignore(connection, vdns).values(**values))
+
+
+def set_zone(connection: Connection, app: App, account_id: str, zone: str) -> None:
+    """Change the time zone of an account. Raises OperatorError if the app has no such account."""
+    CHANGE_COUNTER.increment(connection)
+    accounts = schema.accounts
+    row = sa.update(accounts).where(accounts.c.app == app.id, accounts.c.account_id == account_id)
+    if connection.execute(row.values(zone=zone)).rowcount != 1:
+        raise OperatorError(f"the app {app.ak} has no account {account_id}")
+
+
+def change_vdn(connection: Connection, app: App, old: tuple[int, int], account_id: str, cc_id: int) -> None:
+    """Give a VDN another CC, and move it, with all its CCs, to an account of its app. `old` is the VDN and its CC.
+
+    Raises OperatorError if the app has no such VDN or account, or has the VDN with that CC already.
+    """
+    CHANGE_COUNTER.increment(connection)
+    vdn_id, old_cc = old
+    vdns = schema.vdns
+    own = (vdns.c.app == app.id) & (vdns.c.vdn_id == vdn_id)
+    known = {vdn.cc_id for vdn in list_vdns(connection, app) if vdn.vdn_id == vdn_id}
+    if account_id not in get_accounts(connection, app) or old_cc not in known or cc_id in known - {old_cc}:
+        raise OperatorError(f"the app {app.ak} has no VDN {vdn_id} of CC {old_cc} to change so")
+    connection.execute(sa.update(vdns).where(own).values(account_id=account_id))
+    connection.execute(sa.update(vdns).where(own, vdns.c.cc_id == old_cc).values(cc_id=cc_id))
 
 
 def get_accounts(connection: Connection, app: App) -> dict[str, Account]:

@@ -60,6 +60,12 @@ def find_item_number_at_offset(connection: Connection, app: App, bulk_download_i
     return int(connection.execute(statement).scalar() or 0)
 
 
+def list_included_calls(connection: Connection, app: App, bulk_download_id: str) -> list[str]:
+    """Return the calls whose recordings are in the zip."""
+    included = sa.select(_TABLE.c.call_id).where(_is_own(app, bulk_download_id), _TABLE.c.missing_reason == "")
+    return list(connection.execute(included.distinct()).scalars())
+
+
 def iter_items(database: Database, app: App, bulk_download_id: str, after: int = 0) -> Iterator[BulkItem]:
     """Yield all items after a given number, in order. No connection is held open between pages."""
     while True:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, auto
+from typing import Final
 
 
 class AuditAction(StrEnum):
@@ -20,6 +21,7 @@ class AuditAction(StrEnum):
     STATISTICS_VIEWED = auto()
     RECORDING_PLAYED = auto()
     RECORDING_DOWNLOADED = auto()
+    API_RECORDING_DOWNLOADED = auto()  # by an API client, a play token or a signed URL
     WAVEFORM_VIEWED = auto()
     ANNOTATION_ADDED = auto()
     ANNOTATION_DELETED = auto()
@@ -31,7 +33,17 @@ class AuditAction(StrEnum):
     EXPORT_RETRIED = auto()
     APP_ADDED = auto()
     APP_LIMITED = auto()
+    APP_RENAMED = auto()
     ACCOUNT_ADDED = auto()
+    ACCOUNT_CHANGED = auto()
+    VDN_CHANGED = auto()
+    CALLBACK_BOUND = auto()
+    CALLBACK_UNBOUND = auto()
+    KEY_DESCRIBED = auto()
+    SESSIONS_ENDED = auto()
+    NODE_REMOVED = auto()
+    LOCATION_ADDED = auto()
+    LOCATION_REMOVED = auto()
     KEY_ADDED = auto()
     KEY_REVOKED = auto()
     USER_ADDED = auto()
@@ -65,6 +77,32 @@ class AuditEntry:
     action: AuditAction
     target: str = ""  # call, file, user, key …
     address: str = ""
+    call_ids: tuple[str, ...] = ()  # the calls of the app that it is about
+
+
+HEARD_ACTIONS: Final = (  # of users and API clients who got the sound of a call
+    AuditAction.RECORDING_PLAYED,
+    AuditAction.RECORDING_DOWNLOADED,
+    AuditAction.BULK_DOWNLOAD_SAVED,
+    AuditAction.API_RECORDING_DOWNLOADED,
+)
+VIEW_ACTIONS: Final = (
+    AuditAction.CALLS_SEARCHED,
+    AuditAction.CALL_VIEWED,
+    AuditAction.STATISTICS_VIEWED,
+    AuditAction.WAVEFORM_VIEWED,
+    AuditAction.CALLS_DOWNLOADED,
+    AuditAction.AUDIT_LOG_DOWNLOADED,
+)
+LOGIN_ACTIONS: Final = (
+    AuditAction.LOGGED_IN,
+    AuditAction.LOGIN_FAILED,
+    AuditAction.LOGGED_OUT,
+    AuditAction.PASSWORD_REJECTED,
+)
+CHANGE_ACTIONS: Final = tuple(
+    action for action in AuditAction if action not in {*HEARD_ACTIONS, *VIEW_ACTIONS, *LOGIN_ACTIONS}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +112,8 @@ class AuditQuery:
     begin: datetime
     end: datetime
     actor: str = ""
-    action: AuditAction | None = None
+    actions: tuple[AuditAction, ...] = ()
+    call_id: str = ""
     # (app, account or "" for the whole app); None: all, with entries that have no app
     scopes: tuple[tuple[int, str], ...] | None = None
     before_row: int | None = None  # row id at which the previous page ended

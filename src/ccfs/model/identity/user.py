@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum, auto
 from typing import Final
 
@@ -69,6 +70,7 @@ class User:
     has_second_factor: bool = False
     is_linked: bool = False  # to an OIDC subject
     is_disabled: bool = False
+    last_seen_at: datetime | None = field(default=None, compare=False)  # to the minute; None: never
 
     def has_permission(self, permission: Permission, app: int | None, account_id: str = "") -> bool:
         """Return whether the user has the permission in an account, in the whole app (""), or globally (None)."""

@@ -14,7 +14,7 @@ from ccfs.db import partitions, schema
 from ccfs.db.engine import Database
 from ccfs.db.system import clock_times, maintenance, retention_marks, tenants
 from ccfs.db.system.console import audit
-from ccfs.db.system.retention_marks import AGE_COLUMNS, MonthSummary, RetentionMark
+from ccfs.db.system.retention_marks import AGE_COLUMNS, MARK_PERIOD, MonthSummary, RetentionMark
 from ccfs.db.tenant.calls import call_statistics, channel_events, leg_links
 from ccfs.db.tenant.ingest import unassigned_records
 from ccfs.logs import get_logger
@@ -23,7 +23,6 @@ from ccfs.model.identity.audit import AuditAction, AuditEntry
 from ccfs.workers.maintenance.clock_guard import ClockGuard
 
 INTERVAL_SECONDS = 3600.0  # between two rounds
-MARK_PERIOD = timedelta(days=1)  # between a mark and the deletion
 TURN_INTERVAL = timedelta(minutes=55)  # between the deletions of two months, by any node
 ACTOR = "(retention)"  # in the audit log
 _COMPANIONS = {  # tables without partitions: how to delete an app's rows before an instant

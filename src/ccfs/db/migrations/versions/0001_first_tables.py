@@ -44,6 +44,16 @@ def upgrade() -> None:
         sa.Column("address", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_log")),
     )
+    op.create_index(op.f("ix_audit_log_action_logged_at"), "audit_log", ["action", "logged_at"], unique=False)
+    op.create_table(
+        "audit_calls",
+        sa.Column("entry", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("call_id", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["entry"], ["audit_log.id"], name=op.f("fk_audit_calls_entry"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("entry", "call_id", name=op.f("pk_audit_calls")),
+    )
+    op.create_index(op.f("ix_audit_calls_app_call_id_entry"), "audit_calls", ["app", "call_id", "entry"], unique=False)
     op.create_index(op.f("ix_audit_log_actor_logged_at"), "audit_log", ["actor", "logged_at"], unique=False)
     op.create_index(op.f("ix_audit_log_app_logged_at"), "audit_log", ["app", "logged_at"], unique=False)
     op.create_index(op.f("ix_audit_log_logged_at"), "audit_log", ["logged_at"], unique=False)
@@ -158,6 +168,7 @@ def upgrade() -> None:
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("disabled_at", Instant(), nullable=True),
         sa.Column("subject", sa.Text(), nullable=True),
+        sa.Column("last_seen_at", Instant(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
         sa.UniqueConstraint("name", name=op.f("uq_users_name")),
         sa.UniqueConstraint("subject", name=op.f("uq_users_subject")),
@@ -170,6 +181,9 @@ def upgrade() -> None:
         sa.Column("encrypted_sk", sa.Text(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("revoked_at", Instant(), nullable=True),
+        sa.Column("name", sa.Text(), server_default="", nullable=False),
+        sa.Column("note", sa.Text(), server_default="", nullable=False),
+        sa.Column("last_used_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_access_keys_app")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_access_keys")),
     )
@@ -473,6 +487,8 @@ def upgrade() -> None:
         sa.Column("user_id", sa.Integer(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("seen_at", Instant(), nullable=False),
+        sa.Column("address", sa.Text(), server_default="", nullable=False),
+        sa.Column("browser", sa.Text(), server_default="", nullable=False),
         sa.ForeignKeyConstraint(
             ["user_id"], ["users.id"], name=op.f("fk_console_sessions_user_id"), ondelete="CASCADE"
         ),
@@ -515,6 +531,20 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(op.f("ix_expected_recordings_app_since"), "expected_recordings", ["app", "since"], unique=False)
+    op.create_index(
+        op.f("ix_expected_recordings_app_account_id_since"),
+        "expected_recordings",
+        ["app", "account_id", "since"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_expected_recordings_missing",
+        "expected_recordings",
+        ["app", "account_id", "since"],
+        unique=False,
+        sqlite_where=sa.text("missing_at IS NOT NULL"),
+        postgresql_where=sa.text("missing_at IS NOT NULL"),
+    )
     op.create_table(
         "exports",
         sa.Column("response_id", sa.Text(), nullable=False),

@@ -98,6 +98,11 @@ def consume_totp_step(connection: Connection, user: User, step: int) -> bool:
     return connection.execute(row.values(totp_step=step)).rowcount == 1
 
 
+def record_seen(connection: Connection, user_id: int, now: datetime) -> None:
+    """Record that the user was active."""
+    connection.execute(sa.update(_TABLE).where(_TABLE.c.id == user_id).values(last_seen_at=now))
+
+
 def set_disabled(connection: Connection, user: User, disabled_at: datetime | None) -> None:
     """Disable the user, which ends all sessions and links, or enable the user again if `disabled_at` is None."""
     connection.execute(sa.update(_TABLE).where(_TABLE.c.id == user.id).values(disabled_at=disabled_at))
@@ -186,4 +191,5 @@ def _from_row(row: sa.Row[Any], grants: tuple[Grant, ...]) -> User:
         has_second_factor=bool(row.encrypted_totp),
         is_linked=row.subject is not None,
         is_disabled=row.disabled_at is not None,
+        last_seen_at=row.last_seen_at,
     )

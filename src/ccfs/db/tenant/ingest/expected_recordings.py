@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from ccfs.db import schema
 from ccfs.db.statements import insert_or_ignore
 from ccfs.db.tenant.ingest.account_stems import list_accounts_of_stems
+from ccfs.model.exports.time_window import TimeWindow
 from ccfs.model.identity.tenancy import App
 
 _TABLE = schema.expected_recordings
@@ -28,6 +29,16 @@ class ExpectedRecording:
     since: datetime  # end of the call
     source_key: str = ""  # of the CDR line that names it; the line tells whose voice it is
     is_optional: bool = False  # it may never arrive: it is then not missing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedPage:
+    """A page of a list, the latest first: it begins before `until`, after `skip` rows."""
+
+    is_missing: bool | None = None  # None: missing or awaited
+    until: datetime | None = None
+    skip: int = 0
+    limit: int = 100
 
 
 _COLUMNS = tuple(column.name for column in fields(ExpectedRecording))
@@ -82,6 +93,24 @@ def list_missing(connection: Connection, app: App, limit: int = 1000) -> list[Ex
     return [
         ExpectedRecording(**row._mapping) for row in connection.execute(query.order_by(_TABLE.c.since).limit(limit))
     ]
+
+
+def list_of_account(
+    connection: Connection, app: App, account_id: str, window: TimeWindow, page: ExpectedPage
+) -> list[tuple[ExpectedRecording, datetime | None]]:
+    """Return recordings that an account's calls of a period should have, the latest first; each with when it became missing."""
+    columns = [*(_TABLE.c[name] for name in _COLUMNS), _TABLE.c.missing_at]
+    own = (_TABLE.c.app == app.id) & (_TABLE.c.account_id == account_id) & (_TABLE.c.is_optional == sa.false())
+    own &= (_TABLE.c.since >= window.begin) & (_TABLE.c.since < (page.until or window.end))
+    if page.is_missing is not None:
+        own &= _TABLE.c.missing_at.is_not(None) if page.is_missing else _TABLE.c.missing_at.is_(None)
+    query = sa.select(*columns).where(own).order_by(_TABLE.c.since.desc(), _TABLE.c.path, _TABLE.c.call_id)
+    found = []
+    for row in connection.execute(query.offset(page.skip).limit(page.limit)):
+        values = dict(row._mapping)
+        missing_at = values.pop("missing_at")
+        found.append((ExpectedRecording(**values), missing_at))
+    return found
 
 
 def list_accounts(connection: Connection, app: App, stems: Iterable[str]) -> set[tuple[str, str]]:

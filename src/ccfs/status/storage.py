@@ -1,0 +1,134 @@
+"""Locations: the free space of those that this machine can see, and when their disks will be full."""
+
+import os
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy.engine import Connection
+
+from ccfs.db.system import locations, status_counts
+from ccfs.model.blobs.location_config import LocationConfig, LocationKind
+from ccfs.status.findings import Area, Finding, FindingKind, Severity, Value
+
+PROBLEM_DAYS, WARNING_DAYS = 7, 30  # days until a disk is full
+DAY_SECONDS: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocationFacts:
+    """A location by its row, and its growth by the rows of recordings."""
+
+    config: LocationConfig
+    is_here: bool  # a disk that this node opens directly
+    growth: float | None  # bytes a day; None: unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskUse:
+    """The disk of a folder."""
+
+    device: int  # number of the file system, which locations may share
+    free: int  # bytes that a process without privileges can write
+    size: int  # bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocationStatus:
+    """A location with its free space."""
+
+    id: str
+    kind: str
+    address: str  # folder, bucket or URL; empty: the data folder
+    node: str
+    is_draining: bool
+    growth: int | None  # bytes of new recordings a day; None: unknown
+    free: int | None  # bytes; None: no disk, or that of another machine
+    size: int | None
+    days_left: int | None  # until the disk is full at the growth of all locations on it; None: unknown or never
+
+
+def load_locations(connection: Connection, node_id: str, now: datetime) -> list[LocationFacts]:
+    """Return every location with its growth."""
+    return [
+        LocationFacts(
+            config=config,
+            is_here=config.kind is LocationKind.DISK and config.is_local(node_id),
+            growth=status_counts.compute_growth(connection, config.id, now),
+        )
+        for config in locations.get_all(connection).values()
+    ]
+
+
+def measure_disks(facts: Sequence[LocationFacts], data: Path) -> dict[str, DiskUse | None]:
+    """Return the disks of the locations that this node opens directly; None where that fails."""
+    measured: dict[str, DiskUse | None] = {}
+    for location in (location for location in facts if location.is_here):
+        folder = Path(location.config.root) if location.config.root else data
+        try:
+            status, device = os.statvfs(folder), os.stat(folder).st_dev
+        except (OSError, ValueError):
+            measured[location.config.id] = None
+            continue
+        unit = status.f_frsize
+        measured[location.config.id] = DiskUse(device=device, free=status.f_bavail * unit, size=status.f_blocks * unit)
+    return measured
+
+
+def judge_locations(
+    facts: Sequence[LocationFacts], disks: Mapping[str, DiskUse | None], min_free: int
+) -> tuple[tuple[LocationStatus, ...], list[Finding]]:
+    """Return all locations, and what is wrong. `min_free` in bytes: with less, a disk counts as full."""
+    growths: dict[int, float] = defaultdict(float)  # by device
+    for location in facts:
+        if disk := disks.get(location.config.id):
+            growths[disk.device] += location.growth or 0
+    found, findings = [], []
+    for location in facts:
+        config, disk = location.config, disks.get(location.config.id)
+        growth = growths[disk.device] if disk else 0
+        days_left = int(max(0, disk.free - min_free) / growth) if disk and growth else None
+        status = LocationStatus(
+            id=config.id,
+            kind=config.kind,
+            address=config.display_address,
+            node=config.node,
+            is_draining=config.is_draining,
+            growth=None if location.growth is None else int(location.growth),
+            free=disk.free if disk else None,
+            size=disk.size if disk else None,
+            days_left=days_left,
+        )
+        found.append(status)
+        findings += _judge_location(status, is_unreadable=location.is_here and disk is None, min_free=min_free)
+    return tuple(found), findings
+
+
+def _judge_location(location: LocationStatus, *, is_unreadable: bool, min_free: int) -> list[Finding]:
+    values: dict[str, Value] = {"location": location.id}
+    kind, severity = FindingKind.LOCATION_DRAINING, Severity.NOTICE
+    command = f"ccfs location move {location.id} …"
+    if is_unreadable:
+        kind, severity, command = FindingKind.FOLDER_UNREADABLE, Severity.PROBLEM, ""
+    elif location.free is not None and location.free < min_free:
+        kind, severity = FindingKind.DISK_FULL, Severity.PROBLEM
+        values["free"] = location.free
+    elif location.days_left is not None and location.days_left < WARNING_DAYS and not location.is_draining:
+        kind = FindingKind.DISK_FILLING
+        severity = Severity.PROBLEM if location.days_left < PROBLEM_DAYS else Severity.WARNING
+        values |= {"free": location.free or 0, "left": location.days_left * DAY_SECONDS}
+    elif not location.is_draining:
+        return []
+    return [
+        Finding(
+            kind=kind,
+            area=Area.STORAGE,
+            severity=severity,
+            values=values,
+            path="/console/cluster",
+            command=command,
+        )
+    ]
