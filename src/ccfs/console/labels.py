@@ -131,9 +131,29 @@ LIMITS: Final = {
     "bytes_per_second": "Bytes per second",
     "queued_exports": "Queued exports",
 }
+START_PAGES: Final = {
+    "/console/calls": "Calls",
+    "/console/statistics": "Statistics",
+    "/console/exports": "Exports",
+    "/console/ingest": "Ingest",
+    "/console/apps": "Apps",
+    "/console/users": "Users",
+    "/console/audit": "Audit log",
+    "/console/settings": "Settings",
+}
+DRAFT_FIELDS: Final = {  # fields of forms that people fill in, as a page shows them that was not sent
+    "account": "Account",
+    "comment": "Comment",
+    "name": "Name",
+    "offset": "Position",
+    "text": "Comment",
+    "vdn": "VDN",
+    "zone": "Time zone",
+}
 TABLES: Final = (
     *(DEVICES, DIRECTIONS, ORDERS, SPANS, LEAVE_REASONS),
     *(OPERATIONS, ROLES, ROLE_DESCRIPTIONS, ACTIONS, LIMITS),
+    *(START_PAGES, DRAFT_FIELDS),
 )
 
 

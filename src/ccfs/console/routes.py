@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
+from ccfs.console import home
 from ccfs.console.access import AccessScope, Handler, Route
-from ccfs.console.admin import apps, audit_log, callbacks, cluster, exports, ingest, settings, users
+from ccfs.console.admin import apps, audit_log, callbacks, cluster, exports, ingest, questions, settings, users
 from ccfs.console.bulk import pages as bulk_downloads
 from ccfs.console.calls import annotations, csv_export, search
-from ccfs.console.login import account, oidc_login, password
+from ccfs.console.calls import questions as call_questions
+from ccfs.console.login import account, drafts, oidc_login, password
 from ccfs.console.request import ConsoleRequest
 from ccfs.console.statistics import page as statistics
 from ccfs.model.identity.user import Permission
@@ -41,10 +43,12 @@ ROUTES: Final = (
     Route("GET", "/console/oidc", oidc_login.start_oidc_login, is_public=True),
     Route("GET", "/console/oidc/callback", oidc_login.handle_oidc_callback, is_public=True),
     Route("GET", "/console/oidc/logout", oidc_login.start_oidc_logout, is_public=True),
-    Route("GET", "/console", search.redirect_home),
-    Route("GET", "/console/", search.redirect_home),
+    Route("GET", "/console", home.redirect_home),
+    Route("GET", "/console/", home.redirect_home),
+    Route("GET", "/console/resume", drafts.show_draft),
     Route("POST", "/console/logout", password.logout),
     Route("GET", "/console/account", account.show_account),
+    Route("POST", "/console/account/preferences", account.change_preferences),
     Route("POST", "/console/account/password", account.change_password),
     Route("POST", "/console/account/totp", account.start_totp_setup),
     Route("POST", "/console/account/totp/enable", account.enable_totp),
@@ -56,11 +60,25 @@ ROUTES: Final = (
     Route("GET", "/console/waveform", _dispatch_player, _LISTEN, _ACCOUNT),
     Route("GET", "/console/download", _dispatch_player, _DOWNLOAD, _ACCOUNT),
     Route("POST", "/console/annotation", annotations.add_annotation, _LISTEN, _ACCOUNT),
-    Route("POST", "/console/annotation/delete", annotations.delete_annotation, _LISTEN, _ACCOUNT),
+    Route(
+        "POST",
+        "/console/annotation/delete",
+        annotations.delete_annotation,
+        _LISTEN,
+        _ACCOUNT,
+        question=call_questions.ask_delete_annotation,
+    ),
     Route("GET", "/console/bulk-downloads", bulk_downloads.list_bulk_downloads, _DOWNLOAD, _ANYWHERE),
     Route("POST", "/console/bulk-downloads", bulk_downloads.create_bulk_download, _DOWNLOAD, _ACCOUNT),
     Route("GET", "/console/bulk-download", bulk_downloads.show_bulk_download, _DOWNLOAD, _ACCOUNT),
-    Route("POST", "/console/bulk-download", bulk_downloads.delete_bulk_download, _DOWNLOAD, _ACCOUNT),
+    Route(
+        "POST",
+        "/console/bulk-download",
+        bulk_downloads.delete_bulk_download,
+        _DOWNLOAD,
+        _ACCOUNT,
+        question=call_questions.ask_delete_bulk_download,
+    ),
     Route("GET", "/console/bulk-download/zip", bulk_downloads.download_zip, _DOWNLOAD, _ACCOUNT),
     Route("GET", "/console/statistics", statistics.show_statistics, _SEARCH, _ANYWHERE),
     Route("GET", "/console/exports", exports.list_exports, _EXPORT, _ANYWHERE),
@@ -73,25 +91,52 @@ ROUTES: Final = (
     Route("POST", "/console/apps/add", apps.add_app, _OPERATE, _GLOBAL),
     Route("POST", "/console/apps/account", apps.add_account, _ADMINISTER, _WHOLE_APP),
     Route("POST", "/console/apps/key", apps.add_key, _ADMINISTER, _WHOLE_APP),
-    Route("POST", "/console/apps/revoke", apps.revoke_key, _ADMINISTER, _WHOLE_APP),
-    Route("POST", "/console/apps/revoke-older", apps.revoke_older_keys, _ADMINISTER, _WHOLE_APP),
+    Route("POST", "/console/apps/revoke", apps.revoke_key, _ADMINISTER, _WHOLE_APP, question=questions.ask_revoke_key),
+    Route(
+        "POST",
+        "/console/apps/revoke-older",
+        apps.revoke_older_keys,
+        _ADMINISTER,
+        _WHOLE_APP,
+        question=questions.ask_revoke_older_keys,
+    ),
     Route("POST", "/console/apps/limits", apps.change_limits, _OPERATE, _GLOBAL),
     Route("GET", "/console/audit", audit_log.show_audit_log, _AUDIT, _ANYWHERE),
     Route("GET", "/console/audit/csv", audit_log.download_audit_log, _AUDIT, _ANYWHERE),
     Route("GET", "/console/users", users.list_users, _OPERATE, _GLOBAL),
     Route("POST", "/console/users/add", users.add_user, _OPERATE, _GLOBAL),
     Route("POST", "/console/users/grant", users.grant_role, _OPERATE, _GLOBAL),
-    Route("POST", "/console/users/revoke", users.revoke_role, _OPERATE, _GLOBAL),
-    Route("POST", "/console/users/disable", users.toggle_disabled, _OPERATE, _GLOBAL),
-    Route("POST", "/console/users/reset", users.reset_credentials, _OPERATE, _GLOBAL),
+    Route("POST", "/console/users/revoke", users.revoke_role, _OPERATE, _GLOBAL, question=questions.ask_revoke_role),
+    Route(
+        "POST", "/console/users/disable", users.toggle_disabled, _OPERATE, _GLOBAL, question=questions.ask_disable_user
+    ),
+    Route(
+        "POST", "/console/users/reset", users.reset_credentials, _OPERATE, _GLOBAL, question=questions.ask_reset_user
+    ),
     Route("GET", "/console/ingest", ingest.show_ingest, _OPERATE, _GLOBAL),
     Route("POST", "/console/ingest/reread", ingest.request_reread, _OPERATE, _GLOBAL),
     Route("GET", "/console/cluster", cluster.show_cluster, _OPERATE, _GLOBAL),
-    Route("POST", "/console/cluster/node", cluster.set_node_state, _OPERATE, _GLOBAL),
-    Route("POST", "/console/cluster/location", cluster.set_location_state, _OPERATE, _GLOBAL),
+    Route(
+        "POST", "/console/cluster/node", cluster.set_node_state, _OPERATE, _GLOBAL, question=questions.ask_node_state
+    ),
+    Route(
+        "POST",
+        "/console/cluster/location",
+        cluster.set_location_state,
+        _OPERATE,
+        _GLOBAL,
+        question=questions.ask_location_state,
+    ),
     Route("GET", "/console/settings", settings.show_settings, _OPERATE, _GLOBAL),
     Route("POST", "/console/settings/certificates/add", settings.add_certificate, _OPERATE, _GLOBAL),
-    Route("POST", "/console/settings/certificates/remove", settings.remove_certificate, _OPERATE, _GLOBAL),
+    Route(
+        "POST",
+        "/console/settings/certificates/remove",
+        settings.remove_certificate,
+        _OPERATE,
+        _GLOBAL,
+        question=questions.ask_remove_certificate,
+    ),
 )
 _BY_KEY: Final = {route.key: route for route in ROUTES}
 

@@ -36,12 +36,12 @@ async def add_certificate(request: ConsoleRequest) -> Response:
     context, now = request.context, request.context.now()
     name, data = request.form.get("name", "").strip(), request.files.get("file", b"")
     if not is_valid_name(name):
-        return await _render_page(request, 400, request.translate("The name must have 1 to 64 characters."))
+        return await _render_page(request, 400, request.translate("The name must have 1 to 64 characters."), "name")
     try:
         certificates = certificate_files.parse_certificates(data, name, now)
     except OperatorError as error:
         problem = request.translate("Certificate not added: the file {reason}.", reason=error)
-        return await _render_page(request, 400, problem)
+        return await _render_page(request, 400, problem, "file")
 
     def change(connection: Connection) -> None:
         for certificate in certificates:
@@ -52,7 +52,8 @@ async def add_certificate(request: ConsoleRequest) -> Response:
     try:
         await context.transaction(change)
     except OperatorError:
-        return await _render_page(request, 400, request.translate("The name {name} is already in use.", name=name))
+        problem = request.translate("The name {name} is already in use.", name=name)
+        return await _render_page(request, 400, problem, "name")
     return request.redirect("/console/settings")
 
 
@@ -71,12 +72,15 @@ async def remove_certificate(request: ConsoleRequest) -> Response:
     return request.redirect("/console/settings")
 
 
-async def _render_page(request: ConsoleRequest, status: int = 200, problem: str = "") -> BytesResponse:
+async def _render_page(
+    request: ConsoleRequest, status: int = 200, problem: str = "", field: str | None = None
+) -> BytesResponse:
     context = request.context
     return request.render_page(
         "settings.html",
         status,
-        problem=problem,
+        problem,
+        field,
         settings=_list_settings(context.settings),
         certificates=await context.query(trusted_certificates.list_certificates),
         now=context.now(),

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from ccfs.db import schema
 from ccfs.db.statements import insert_or_ignore
 from ccfs.model.errors import OperatorError
+from ccfs.model.identity.preferences import Preferences, parse_preferences
 from ccfs.model.identity.totp import MAX_STEPS_AHEAD
 from ccfs.model.identity.user import Grant, Role, User
 
@@ -96,6 +97,11 @@ def consume_totp_step(connection: Connection, user: User, step: int) -> bool:
     is_new = (_TABLE.c.totp_step < step) | (_TABLE.c.totp_step > step + MAX_STEPS_AHEAD)
     row = sa.update(_TABLE).where(_TABLE.c.id == user.id, is_new)
     return connection.execute(row.values(totp_step=step)).rowcount == 1
+
+
+def set_preferences(connection: Connection, user: User, preferences: Preferences) -> None:
+    """Replace the user's preferences."""
+    connection.execute(sa.update(_TABLE).where(_TABLE.c.id == user.id).values(preferences=preferences.format()))
 
 
 def set_disabled(connection: Connection, user: User, disabled_at: datetime | None) -> None:
@@ -186,4 +192,5 @@ def _from_row(row: sa.Row[Any], grants: tuple[Grant, ...]) -> User:
         has_second_factor=bool(row.encrypted_totp),
         is_linked=row.subject is not None,
         is_disabled=row.disabled_at is not None,
+        preferences=parse_preferences(row.preferences),
     )
