@@ -146,6 +146,7 @@ class ConsoleRequest:
             "Permission": Permission,
             "problem": "" if is_form else problem,
             "form": sent.find_state,
+            "sent_form": sent,
             "preferences": self.user.preferences if self.user else Preferences(),
         }
         headers = render.build_security_headers(values["nonce"]) if "nonce" in values else render.SECURITY_HEADERS

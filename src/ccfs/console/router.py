@@ -42,7 +42,8 @@ async def handle_request(context: ConsoleContext, http_request: Request, exchang
         return (
             compress_static(request, file) if file else await _render(request, request.render_error("not_found", 404))
         )
-    return await _render(request, await _respond(request, exchange))
+    response = await _respond(request, exchange)
+    return await _render(request, response) if isinstance(response, PageResponse) else response
 
 
 async def _render(request: ConsoleRequest, response: Response) -> Response:

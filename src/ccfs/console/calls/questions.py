@@ -21,7 +21,7 @@ async def ask_delete_annotation(request: ConsoleRequest) -> Question:
     return Question(
         title=t("Delete the annotation at {time}?", time=format_offset(annotation.offset_ms)),
         consequences=(
-            t("{author} wrote: {text}", author=annotation.author, text=annotation.text),
+            t("{author} wrote: {comment}", author=annotation.author, comment=annotation.text),
             t("It is deleted for everyone. This cannot be undone."),
         ),
         action=t("Delete annotation"),

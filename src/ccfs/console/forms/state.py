@@ -24,7 +24,7 @@ class FormState:
         return bool(self.problem) and self.problem_field == name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class SentForm:
     """The form of a request, which failed with a problem."""
 
@@ -32,11 +32,13 @@ class SentForm:
     values: Mapping[str, str]
     problem: str
     problem_field: str
+    is_shown: bool = False  # whether the page has shown the form
 
     def find_state(self, path: str, /, **keys: str) -> FormState:
         """Return the state of the form with that path and those hidden fields."""
         is_sent = path == self.path and all(self.values.get(name) == value for name, value in keys.items())
         if not is_sent:
             return FormState()
+        self.is_shown = True
         kept = {name: value for name, value in self.values.items() if name not in UNKEPT}
         return FormState(is_failed=True, values=kept, problem=self.problem, problem_field=self.problem_field)

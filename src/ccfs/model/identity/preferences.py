@@ -48,7 +48,7 @@ def parse_preferences(stored: str | None) -> Preferences:
     """Return stored preferences. What cannot be read has its default."""
     try:
         values = json.loads(stored[:MAX_STORED_LENGTH]) if stored else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         values = {}
     if not isinstance(values, dict):
         values = {}
