@@ -11,7 +11,7 @@ from tests.console.chromium import find_violations, open_browser, open_page
 from tests.console.console_client import PASSWORD, ConsoleClient
 from tests.server.ccfs_server import CcfsServer
 
-FAILED_REQUESTS = "Failed to load resource"  # what Chromium logs of them
+FAILED_REQUESTS = "Failed to "  # load resource, as Chromium logs it, or fetch, as htmx does
 CALL_ID = "1700000000-1"
 
 

@@ -1,4 +1,4 @@
-"""What operators and administrators confirm before it happens: keys, users, nodes, locations, certificates."""
+"""Questions to operators and administrators before harm: keys, users, nodes, locations, certificates."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What users confirm about their own things before it happens: annotations and bulk downloads."""
+"""Questions to users before an annotation or a bulk download is deleted."""
 
 from urllib.parse import urlencode
 

@@ -16,7 +16,7 @@ _UNREPEATED: Final = ("csrf", "password", CONFIRMED)  # fields that the page has
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What a user confirms; every text is translated."""
+    """A question to a user; every text is translated."""
 
     title: str  # the question
     consequences: tuple[str, ...]  # what will happen, one sentence or two each

@@ -22,11 +22,11 @@ CHANGE_COUNTER = ChangeCounter("tenants")
 
 
 class NameTaken(OperatorError):
-    """Another app has the name, in upper or lower case."""
+    """the name {param} is taken by another app"""
 
 
 class VdnTaken(OperatorError):
-    """A VDN belongs to another account of the app."""
+    """{param}"""
 
     def __init__(self, vdn: Vdn, account_id: str) -> None:
         """`account_id` is the account that has the VDN."""
@@ -57,7 +57,7 @@ def require_free_name(connection: Connection, name: str) -> None:
     """Raise NameTaken if an app has the name. People choose apps by name, so those that they add differ in it."""
     CHANGE_COUNTER.increment(connection)
     if any(_fold_name(app.name) == _fold_name(name) for app in list_apps(connection)):
-        raise NameTaken(f"the name {name} is taken by another app")
+        raise NameTaken(name)
 
 
 def _fold_name(name: str) -> str:

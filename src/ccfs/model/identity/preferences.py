@@ -24,7 +24,7 @@ class Density(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
-    """What a user chose. An empty text means the default."""
+    """Choices of a user. An empty text means the default."""
 
     language: str = ""  # else the browser's
     theme: str = Theme.SYSTEM
