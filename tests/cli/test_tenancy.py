@@ -170,6 +170,7 @@ def test_an_invalid_certificate_is_rejected_with_the_reason(data_folder: Path, t
 def test_a_failed_command_exits_with_1_and_prints_one_line_on_stderr(data_folder: Path) -> None:
     cases: dict[tuple[object, ...], str] = {
         ("app", "add", "Again", "--ak", AK): f"ccfs: the AK {AK} is taken\n",
+        ("app", "add", "ACME"): "ccfs: the name ACME is taken by another app\n",
         (
             "callback",
             "bind",

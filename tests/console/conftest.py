@@ -34,6 +34,7 @@ ON_BOTH_ENGINES = {
     "test_login",
 }
 ON_OWN_SERVER = {
+    "test_feedback_browser",
     "test_accessibility",
     "test_player_firefox",
     "test_hostile_text",

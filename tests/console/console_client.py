@@ -25,16 +25,22 @@ class ConsoleClient:
         return self._send("GET", path, headers)
 
     def post(self, path: str, *, origin: str | None = "own", **form: str) -> Reply:
-        """Return the response to a form as our own pages send it: with the session's CSRF token and the user's password,
-        unless they are given."""
+        """Return the response to a form as our own pages send it: with the session's CSRF token, the user's password and the
+        answer to a question, unless they are given."""
         given = {"origin": f"http://{self.server.host}" if origin == "own" else origin} if origin else {}
         fields = (
-            {"csrf": self.csrf, "password": PASSWORD} | form
+            {"csrf": self.csrf, "password": PASSWORD, "confirmed": "yes"} | form
             if "csrf" not in form and self.cookies.get("ccfs_session")
             else form
         )
         headers = {"content-type": "application/x-www-form-urlencoded", **given}
         return self._send("POST", path, headers, urlencode(fields).encode())
+
+    def post_and_follow(self, path: str, **form: str) -> Reply:
+        """Return the page to which the response to a form redirects."""
+        reply = self.post(path, **form)
+        assert reply.status == 303, (path, reply.status, extract_text(reply))
+        return self.get(reply.headers["location"])
 
     @property
     def csrf(self) -> str:

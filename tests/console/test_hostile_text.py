@@ -233,15 +233,15 @@ def test_a_redirect_stays_within_the_console_for_any_text(text: str) -> None:
 def test_no_redirect_leaves_the_console(signed_in: SignIn, elsewhere: str) -> None:
     stranger = ConsoleClient(server=signed_in("olga").server)
     page = stranger.get(f"/console/login?next={quote(elsewhere)}")
-    assert 'name="next" value="/console/calls"' in page.body.decode()
-    assert stranger.sign_in("lucy", next=elsewhere).headers["location"] == "/console/calls"
+    assert 'name="next" value="/console"' in page.body.decode()
+    assert stranger.sign_in("lucy", next=elsewhere).headers["location"] == "/console"
     for reply in (
         stranger.post("/console/language", language="en", next=elsewhere),
         stranger.get(f"/console/login?next={quote(elsewhere)}"),
         ConsoleClient(server=stranger.server).get(f"/console/{quote(elsewhere)}?next={quote(elsewhere)}"),
     ):
         assert reply.status == 303
-        assert reply.headers["location"] in ("/console/calls", "/console/login")
+        assert reply.headers["location"] in ("/console", "/console/login")
 
 
 def test_a_session_token_is_accepted_in_its_cookie_only(signed_in: SignIn) -> None:

@@ -109,6 +109,8 @@ FOREIGN_REQUESTS: dict[RouteKey, str | Callable[[CallCentreData], FormFields]] =
     ("POST", "/console/cluster/node"): lambda call_centre: {"node": "0", "state": "draining"},
     ("POST", "/console/cluster/location"): lambda call_centre: {"location": "0", "state": "draining"},
     ("GET", "/console/account"): OWN_DATA_ONLY,
+    ("GET", "/console/resume"): OWN_DATA_ONLY,
+    ("POST", "/console/account/preferences"): OWN_DATA_ONLY,
     ("POST", "/console/account/password"): OWN_DATA_ONLY,
     ("POST", "/console/account/totp"): OWN_DATA_ONLY,
     ("POST", "/console/account/totp/enable"): OWN_DATA_ONLY,

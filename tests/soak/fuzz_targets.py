@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ccfs.console import forms
 from ccfs.console.calls import search_form
+from ccfs.console.forms import multipart
 from ccfs.console.login.oidc_config import OidcUnavailable
 from ccfs.db.system import key_stores
 from ccfs.db.system.certificate_files import parse_certificates
@@ -125,13 +125,13 @@ TARGETS = (
     ),
     FuzzTarget(
         name="multipart",
-        parse=lambda data: forms.parse_multipart("multipart/form-data; boundary=x", data),
+        parse=lambda data: multipart.parse_multipart("multipart/form-data; boundary=x", data),
         seeds=[MULTIPART],
         allowed=(RequestTooLarge,),
     ),
     FuzzTarget(
         name="content type",
-        parse=lambda data: forms.parse_multipart(text(data), MULTIPART),
+        parse=lambda data: multipart.parse_multipart(text(data), MULTIPART),
         seeds=[b'multipart/form-data; boundary="x"'],
         allowed=(RequestTooLarge,),
     ),

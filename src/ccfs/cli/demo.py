@@ -2,10 +2,9 @@
 
 import json
 import secrets
+import shutil
 import sys
-import tempfile
 from datetime import timedelta
-from pathlib import Path
 
 from ccfs.db.system import play_tokens, tenants
 from ccfs.db.system.console import passwords, users
@@ -69,18 +68,20 @@ def _add_app(node: Node, ak: str, sk: str) -> App:
 
 def _ingest_day(node: Node, owner: CallOwner, language: str, seed: int) -> None:
     yesterday = utc_now().astimezone(owner.account.zoneinfo).date() - timedelta(days=1)
-    with tempfile.TemporaryDirectory() as folder:
-        day = write_day(
-            Path(folder),
-            day=yesterday,
-            zone=owner.account.zone,
-            language="zh" if language == "zh" else "en",
-            calls=CALLS_PER_ACCOUNT,
-            seed=seed,
-        )
-        settled = node.settings.model_copy(update={"settle_seconds": 0.0})  # these files are complete
-        run = IngestRun(database=node.database, primary_location=node.primary_location, settings=settled, now=utc_now)
-        ingest(run, owner, AsteriskSource(cdr=day.cdr, queue_log=day.queue_log, recordings=[day.recordings]))
+    folder = node.settings.data / "demo" / owner.account.account_id  # kept: the console shows these source files
+    folder.mkdir(parents=True, exist_ok=True)
+    day = write_day(
+        folder,
+        day=yesterday,
+        zone=owner.account.zone,
+        language="zh" if language == "zh" else "en",
+        calls=CALLS_PER_ACCOUNT,
+        seed=seed,
+    )
+    settled = node.settings.model_copy(update={"settle_seconds": 0.0})  # these files are complete
+    run = IngestRun(database=node.database, primary_location=node.primary_location, settings=settled, now=utc_now)
+    ingest(run, owner, AsteriskSource(cdr=day.cdr, queue_log=day.queue_log, recordings=[day.recordings]))
+    shutil.rmtree(day.recordings)  # they are stored now
 
 
 def _get_newest_recording(node: Node, app: App) -> Recording:

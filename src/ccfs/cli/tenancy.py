@@ -48,6 +48,7 @@ def add_app(
     node = open_node(data)
     raise_if_keys_do_not_match(node)
     with node.database.write_transaction() as connection:
+        tenants.require_free_name(connection, name)
         app = tenants.add_app(connection, name, ak, utc_now())
         tenants.add_key(connection, app, ak, sk, node.secret_box, utc_now())
     print_result({"ak": ak, "sk": sk}, as_json, f"AK {ak}\nSK {sk}\nKeep the SK: it is not shown again.")

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum, auto
 
+from ccfs.console.forms.confirmation import AskQuestion
 from ccfs.console.request import ConsoleRequest, get_scope
 from ccfs.model.errors import NotFound
 from ccfs.model.identity.user import Permission
@@ -32,6 +33,7 @@ class Route:
     permission: Permission | None = None  # None: every signed-in user
     scope: AccessScope | None = None  # None where the permission is
     is_public: bool = False  # without signing in
+    question: AskQuestion | None = None  # of a form that does harm: what the user must confirm first
 
     def __post_init__(self) -> None:
         """Raise ValueError for a permission without a scope, a scope without a permission, or a public route with one."""

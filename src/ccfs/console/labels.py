@@ -239,11 +239,32 @@ LIMITS: Final = {
     "bytes_per_second": "Bytes per second",
     "queued_exports": "Queued exports",
 }
+START_PAGES: Final = {
+    "/console/status": "Status",
+    "/console/calls": "Calls",
+    "/console/statistics": "Statistics",
+    "/console/exports": "Exports",
+    "/console/ingest": "Ingest",
+    "/console/apps": "Apps",
+    "/console/users": "Users",
+    "/console/audit": "Audit log",
+    "/console/settings": "Settings",
+}
+DRAFT_FIELDS: Final = {  # fields of forms that people fill in, as a page shows them that was not sent
+    "account": "Account",
+    "comment": "Comment",
+    "name": "Name",
+    "offset": "Position",
+    "text": "Comment",
+    "vdn": "VDN",
+    "zone": "Time zone",
+}
 TABLES: Final = (
     *(DEVICES, DIRECTIONS, ORDERS, SPANS, LEAVE_REASONS),
     *(OPERATIONS, ROLES, ROLE_DESCRIPTIONS, ACTIONS, LIMITS),
     *(SEVERITIES, AREAS, SENTENCES, ACTION_KINDS, AUDIT_SENTENCES, SEARCH_FIELDS, AUDIT_PERIODS),
     *(SETTING_GROUPS, SETTING_UNITS),
+    *(START_PAGES, DRAFT_FIELDS),
 )
 
 

@@ -1,6 +1,5 @@
 """A console request: its user, its form, the account and app that it names, and the responses that every page shares."""
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,11 +11,14 @@ from zoneinfo import ZoneInfo
 
 from ccfs.console import render
 from ccfs.console.context import ConsoleContext
+from ccfs.console.forms import csrf
+from ccfs.console.forms.state import SentForm
 from ccfs.db.system import tenants
 from ccfs.db.system.console import audit
 from ccfs.db.tenant import recordings
 from ccfs.model.errors import NotFound
 from ccfs.model.identity.audit import AuditAction, AuditEntry
+from ccfs.model.identity.preferences import Preferences
 from ccfs.model.identity.tenancy import Account, App
 from ccfs.model.identity.user import Permission, User
 from ccfs.model.recordings.recording import Recording
@@ -26,7 +28,7 @@ from ccfs.web.responses.types import BytesResponse
 
 SESSION_COOKIE: Final = "ccfs_session"
 LANGUAGE_COOKIE: Final = "ccfs_language"
-HOME_PATH: Final = "/console/calls"
+HOME_PATH: Final = "/console"
 DOWNLOAD_AUDIT_INTERVAL: Final = timedelta(hours=1)  # within it, further ranges of a file add no audit entry
 YEAR_SECONDS: Final = 365 * 24 * 3600
 _CONSOLE_PATH = re.compile(r"/console(/[a-z-]+)*(\?[!-\[\]-~]*)?")  # a console path, with any query but a backslash
@@ -57,6 +59,7 @@ class PageResponse(BytesResponse):
     body: bytes = b""
     content_type: str = "text/html;charset=UTF-8"
     render: Callable[[], bytes]
+    has_secret: bool = False  # whether it holds a secret, so that its compressed length must not reveal it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +80,8 @@ class ConsoleRequest:
 
     @property
     def csrf_token(self) -> str:
-        """The token that a form of this session must hold; the session token cannot be derived from it."""
-        return hashlib.sha256(f"form {self.session_token}".encode()).hexdigest() if self.session_token else ""
+        """A token that a form of this session must hold."""
+        return csrf.build_token(self.session_token)
 
     @property
     def cookies(self) -> Mapping[str, str]:
@@ -112,26 +115,48 @@ class ConsoleRequest:
         """Return a text of the console in the user's language."""
         return render.get_translator(self.language)(text, **values)
 
-    def render_page(self, template: str, status: int = 200, **values: Any) -> BytesResponse:
-        """Return a page of a template, which the router renders."""
+    @property
+    def url(self) -> str:
+        """Path and query of the request."""
         path, query = self.http_request.path, self.http_request.query
-        page_url = f"{path}?{query}" if query else path
-        if self.http_request.method == "POST":  # a reload shows the section's page
-            page_url = "/".join(path.split("/")[:3])
+        return f"{path}?{query}" if query else path
+
+    @property
+    def section_path(self) -> str:
+        """The page of the section to which the request's path belongs."""
+        return "/".join(self.http_request.path.split("/")[:3])
+
+    def render_page(
+        self, template: str, status: int = 200, problem: str = "", problem_field: str | None = None, **values: Any
+    ) -> BytesResponse:
+        """Return a page of a template, which the router renders.
+
+        A problem with a field, "" for no single one, belongs to the request's form, which the page shows as it was sent. One
+        without belongs to the page.
+        """
+        path = self.http_request.path
+        is_form = problem_field is not None and bool(problem)
+        sent = SentForm(
+            path=path if is_form else "", values=self.form, problem=problem, problem_field=problem_field or ""
+        )
         defaults = {
             "user": self.user,
             "csrf": self.csrf_token,
             "path": path,
-            "page_url": page_url,
+            "page_url": self.section_path if self.http_request.method == "POST" else self.url,  # a reload shows it
             "Permission": Permission,
-            "problem": "",
             "alert": self._get_alert(),
+            "problem": "" if is_form else problem,
+            "form": sent.find_state,
+            "sent_form": sent,
+            "preferences": self.user.preferences if self.user else Preferences(),
         }
         headers = render.build_security_headers(values["nonce"]) if "nonce" in values else render.SECURITY_HEADERS
         return PageResponse(
             render=partial(render.render_template, template, self.language, **defaults | values),
             status=status,
             extra_headers=headers,
+            has_secret=bool(values.get("secret")),
         )
 
     def _get_alert(self) -> str:
@@ -207,10 +232,10 @@ class ConsoleRequest:
         return app
 
     async def list_scopes(self, permission: Permission) -> list[AccountScope]:
-        """Return the accounts in which the user has a permission."""
-        snapshot = await self.context.get_tenant_snapshot()
+        """Return the accounts in which the user has a permission, in the time zone that the user prefers."""
+        snapshot, zone = await self.context.get_tenant_snapshot(), self.current_user.preferences.zone
         return [
-            AccountScope(app=app, account=account)
+            AccountScope(app=app, account=replace(account, zone=zone) if zone else account)
             for app in await self.list_apps()
             for account in snapshot.accounts.get(app.id, {}).values()
             if self.current_user.has_permission(permission, app.id, account.account_id)
@@ -241,6 +266,16 @@ def get_scope(scopes: Sequence[AccountScope], name: str) -> AccountScope:
     if scope is None:
         raise NotFound
     return scope
+
+
+def choose_app(request: ConsoleRequest, apps: Sequence[App]) -> App:
+    """Return the app that the query names, else the one last viewed, else the first. Raise NotFound if it is not one."""
+    last = request.current_user.preferences.account.partition("/")[0]
+    name = request.query_params.get("app")
+    app = next((app for app in apps if app.ak == (last if name is None else name)), None)
+    if app is None and name is not None:
+        raise NotFound
+    return app or apps[0]
 
 
 def sanitize_redirect(text: str) -> str:

@@ -1,18 +1,19 @@
 """The console's router: session, CSRF check, access check, handler. Errors become pages."""
 
 import asyncio
-import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
-from ccfs.console import forms, render
+from ccfs.console import last_account, render
 from ccfs.console.access import Route, authorize
 from ccfs.console.admin.certificates import MAX_KEY_STORE_BYTES
+from ccfs.console.compression import compress, compress_static, is_compressible
 from ccfs.console.context import ConsoleContext
-from ccfs.console.login import second_factor
+from ccfs.console.forms import confirmation, csrf, multipart
+from ccfs.console.login import second_factor, session_end
 from ccfs.console.request import LANGUAGE_COOKIE, SESSION_COOKIE, ConsoleRequest, PageResponse
 from ccfs.console.routes import find_route
 from ccfs.db.system.certificate_files import MAX_FILE_BYTES
@@ -41,20 +42,28 @@ async def handle_request(context: ConsoleContext, http_request: Request, exchang
     """Return the response to a request to the console. Errors are pages, too."""
     request = _anonymous(context, http_request)
     if http_request.path.startswith(render.STATIC_PREFIX):
-        return render.get_static_file(http_request.path) or await _render(request.render_error("not_found", 404))
-    return await _render(await _respond(request, exchange))
+        file = render.get_static_file(http_request.path)
+        return (
+            compress_static(request, file) if file else await _render(request, request.render_error("not_found", 404))
+        )
+    response = await _respond(request, exchange)
+    return await _render(request, response) if isinstance(response, PageResponse) else response
 
 
-async def _render(response: Response) -> Response:
-    if not isinstance(response, PageResponse):
-        return response
-    body = await asyncio.to_thread(response.render)
-    return BytesResponse(
-        body=body,
-        content_type=response.content_type,
-        status=response.status,
-        extra_headers=response.extra_headers,
+async def _render(request: ConsoleRequest, response: Response) -> Response:
+    """Return a response with its page rendered, and compressed where that is safe."""
+    if isinstance(response, PageResponse):
+        return await asyncio.to_thread(_render_in_thread, request, response)
+    if isinstance(response, BytesResponse) and is_compressible(request, response):
+        return await asyncio.to_thread(compress, response)
+    return response
+
+
+def _render_in_thread(request: ConsoleRequest, page: PageResponse) -> BytesResponse:
+    response = BytesResponse(
+        body=page.render(), content_type=page.content_type, status=page.status, extra_headers=page.extra_headers
     )
+    return compress(response) if not page.has_secret and is_compressible(request, response) else response
 
 
 async def _respond(request: ConsoleRequest, exchange: Exchange) -> Response:
@@ -62,7 +71,7 @@ async def _respond(request: ConsoleRequest, exchange: Exchange) -> Response:
     try:
         form, files = await _read_form(request, exchange)
         request = await _with_session(replace(request, form=form, files=files))
-        return await _render(await _dispatch(request))
+        return await _render(request, await _dispatch(request))
     except NotFound:
         return request.render_error("not_found", 404)
     except (FileUnavailable, ServerBusy) as error:
@@ -82,33 +91,39 @@ async def _respond(request: ConsoleRequest, exchange: Exchange) -> Response:
 async def _dispatch(request: ConsoleRequest) -> Response:
     route = find_route(request.http_request.method, request.http_request.path)
     is_public = route is not None and route.is_public
-    if request.http_request.method == "POST" and not _passes_csrf_check(request, is_public=is_public):
+    if request.http_request.method == "POST" and not _is_from_our_page(request):
         return request.render_error("stale_form", 403)
-    if route is None or (request.user is None and not is_public):
-        return _require_login(request, route)
+    if request.user is None and not is_public:
+        return session_end.require_login(request, is_route=route is not None)
+    if request.http_request.method == "POST" and not is_public and not _has_csrf_token(request):
+        return session_end.reject_stale_form(request)
+    if route is None:
+        raise NotFound
     if not is_public and second_factor.must_set_up(request) and not second_factor.is_allowed_before(route.path):
         return request.redirect(second_factor.SETUP_PATH)
-    return await route.handler(await authorize(request, route))
+    return await _run(route, await authorize(request, route))
 
 
-def _require_login(request: ConsoleRequest, route: Route | None) -> Response:
-    """Return the login page, which leads to the requested page. It does not reveal which pages exist."""
-    if request.user is not None:
-        raise NotFound
-    path, query = request.http_request.path, request.http_request.query
-    if route is None or request.http_request.method == "POST" or path in ("/console", "/console/"):
-        return request.redirect("/console/login")
-    return request.redirect("/console/login", next=f"{path}?{query}" if query else path)
+async def _run(route: Route, request: ConsoleRequest) -> Response:
+    if route.question and not confirmation.is_confirmed(request):
+        question = await route.question(request)
+        if question:
+            return confirmation.render_question(request, question)
+    response = await route.handler(request)
+    await last_account.remember(request, response)
+    return response
 
 
-def _passes_csrf_check(request: ConsoleRequest, *, is_public: bool) -> bool:
-    """Whether a POST comes from our own page: by the browser's Origin, and by the session's token if it has one."""
+def _is_from_our_page(request: ConsoleRequest) -> bool:
+    """Whether a POST comes from a page of this host, by the browser's Origin."""
     headers = request.http_request.headers
     origin = headers.get("origin")
-    if origin is None or urlsplit(origin).netloc != headers.get("host"):
-        return False
-    token, sent = request.csrf_token, request.form.get("csrf", "")
-    return is_public or (bool(token) and secrets.compare_digest(token.encode(), sent.encode()))
+    return origin is not None and urlsplit(origin).netloc == headers.get("host")
+
+
+def _has_csrf_token(request: ConsoleRequest) -> bool:
+    """Whether a form has the token of its session."""
+    return csrf.is_token_of(request.session_token, request.form.get("csrf", ""))
 
 
 def _anonymous(context: ConsoleContext, http_request: Request) -> ConsoleRequest:
@@ -131,7 +146,8 @@ async def _with_session(request: ConsoleRequest) -> ConsoleRequest:
     )
     if must_touch:
         await context.transaction(lambda connection: sessions.touch(connection, token, now))
-    return replace(request, user=user, session_token=token if user else "")
+    language = user.preferences.language if user else ""
+    return replace(request, user=user, session_token=token if user else "", language=language or request.language)
 
 
 async def _read_form(request: ConsoleRequest, exchange: Exchange) -> tuple[Mapping[str, str], Mapping[str, bytes]]:
@@ -142,8 +158,8 @@ async def _read_form(request: ConsoleRequest, exchange: Exchange) -> tuple[Mappi
     upload_limit = UPLOAD_LIMIT_BYTES.get(http_request.path, 0)
     body = await read_body(exchange, FORM_LIMIT_BYTES + upload_limit, request.client_address)
     content_type = http_request.headers.get("content-type", "")
-    if upload_limit and forms.is_multipart(content_type):
-        return forms.parse_multipart(content_type, body)
+    if upload_limit and multipart.is_multipart(content_type):
+        return multipart.parse_multipart(content_type, body)
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS, errors="strict")
     except ValueError:

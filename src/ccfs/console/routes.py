@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
+from ccfs.console import home
 from ccfs.console.access import AccessScope, Handler, Route
 from ccfs.console.admin import (
     app_settings,
@@ -15,13 +16,15 @@ from ccfs.console.admin import (
     cluster,
     exports,
     ingest,
+    questions,
     settings,
     status,
     users,
 )
 from ccfs.console.bulk import pages as bulk_downloads
 from ccfs.console.calls import annotations, csv_export, missing_recordings, search
-from ccfs.console.login import account, oidc_login, own_sessions, password
+from ccfs.console.calls import questions as call_questions
+from ccfs.console.login import account, drafts, oidc_login, own_sessions, password
 from ccfs.console.request import ConsoleRequest
 from ccfs.console.statistics import page as statistics
 from ccfs.model.identity.user import Permission
@@ -54,10 +57,12 @@ ROUTES: Final = (
     Route("GET", "/console/oidc", oidc_login.start_oidc_login, is_public=True),
     Route("GET", "/console/oidc/callback", oidc_login.handle_oidc_callback, is_public=True),
     Route("GET", "/console/oidc/logout", oidc_login.start_oidc_logout, is_public=True),
-    Route("GET", "/console", search.redirect_home),
-    Route("GET", "/console/", search.redirect_home),
+    Route("GET", "/console", home.redirect_home),
+    Route("GET", "/console/", home.redirect_home),
+    Route("GET", "/console/resume", drafts.show_draft),
     Route("POST", "/console/logout", password.logout),
     Route("GET", "/console/account", account.show_account),
+    Route("POST", "/console/account/preferences", account.change_preferences),
     Route("POST", "/console/account/password", account.change_password),
     Route("POST", "/console/account/sessions", own_sessions.end_own_session),
     Route("POST", "/console/account/totp", account.start_totp_setup),
@@ -71,11 +76,25 @@ ROUTES: Final = (
     Route("GET", "/console/waveform", _dispatch_player, _LISTEN, _ACCOUNT),
     Route("GET", "/console/download", _dispatch_player, _DOWNLOAD, _ACCOUNT),
     Route("POST", "/console/annotation", annotations.add_annotation, _LISTEN, _ACCOUNT),
-    Route("POST", "/console/annotation/delete", annotations.delete_annotation, _LISTEN, _ACCOUNT),
+    Route(
+        "POST",
+        "/console/annotation/delete",
+        annotations.delete_annotation,
+        _LISTEN,
+        _ACCOUNT,
+        question=call_questions.ask_delete_annotation,
+    ),
     Route("GET", "/console/bulk-downloads", bulk_downloads.list_bulk_downloads, _DOWNLOAD, _ANYWHERE),
     Route("POST", "/console/bulk-downloads", bulk_downloads.create_bulk_download, _DOWNLOAD, _ACCOUNT),
     Route("GET", "/console/bulk-download", bulk_downloads.show_bulk_download, _DOWNLOAD, _ACCOUNT),
-    Route("POST", "/console/bulk-download", bulk_downloads.delete_bulk_download, _DOWNLOAD, _ACCOUNT),
+    Route(
+        "POST",
+        "/console/bulk-download",
+        bulk_downloads.delete_bulk_download,
+        _DOWNLOAD,
+        _ACCOUNT,
+        question=call_questions.ask_delete_bulk_download,
+    ),
     Route("GET", "/console/bulk-download/zip", bulk_downloads.download_zip, _DOWNLOAD, _ACCOUNT),
     Route("GET", "/console/statistics", statistics.show_statistics, _SEARCH, _ANYWHERE),
     Route("GET", "/console/exports", exports.list_exports, _EXPORT, _ANYWHERE),
@@ -88,8 +107,15 @@ ROUTES: Final = (
     Route("POST", "/console/apps/add", apps.add_app, _OPERATE, _GLOBAL),
     Route("POST", "/console/apps/account", apps.add_account, _ADMINISTER, _WHOLE_APP),
     Route("POST", "/console/apps/key", apps.add_key, _ADMINISTER, _WHOLE_APP),
-    Route("POST", "/console/apps/revoke", apps.revoke_key, _ADMINISTER, _WHOLE_APP),
-    Route("POST", "/console/apps/revoke-older", apps.revoke_older_keys, _ADMINISTER, _WHOLE_APP),
+    Route("POST", "/console/apps/revoke", apps.revoke_key, _ADMINISTER, _WHOLE_APP, question=questions.ask_revoke_key),
+    Route(
+        "POST",
+        "/console/apps/revoke-older",
+        apps.revoke_older_keys,
+        _ADMINISTER,
+        _WHOLE_APP,
+        question=questions.ask_revoke_older_keys,
+    ),
     Route("POST", "/console/apps/limits", apps.change_limits, _OPERATE, _GLOBAL),
     Route("GET", "/console/app", app_settings.show_app, _ADMINISTER, _WHOLE_APP),
     Route("POST", "/console/app/rename", app_settings.rename_app, _OPERATE, _GLOBAL),
@@ -104,20 +130,40 @@ ROUTES: Final = (
     Route("GET", "/console/users", users.list_users, _OPERATE, _GLOBAL),
     Route("POST", "/console/users/add", users.add_user, _OPERATE, _GLOBAL),
     Route("POST", "/console/users/grant", users.grant_role, _OPERATE, _GLOBAL),
-    Route("POST", "/console/users/revoke", users.revoke_role, _OPERATE, _GLOBAL),
-    Route("POST", "/console/users/disable", users.toggle_disabled, _OPERATE, _GLOBAL),
+    Route("POST", "/console/users/revoke", users.revoke_role, _OPERATE, _GLOBAL, question=questions.ask_revoke_role),
+    Route(
+        "POST", "/console/users/disable", users.toggle_disabled, _OPERATE, _GLOBAL, question=questions.ask_disable_user
+    ),
+    Route(
+        "POST", "/console/users/reset", users.reset_credentials, _OPERATE, _GLOBAL, question=questions.ask_reset_user
+    ),
     Route("POST", "/console/users/sessions", own_sessions.end_sessions_of_user, _OPERATE, _GLOBAL),
-    Route("POST", "/console/users/reset", users.reset_credentials, _OPERATE, _GLOBAL),
     Route("GET", "/console/status", status.show_status, _OPERATE, _GLOBAL),
     Route("GET", "/console/ingest", ingest.show_ingest, _OPERATE, _GLOBAL),
     Route("POST", "/console/ingest/reread", ingest.request_reread, _OPERATE, _GLOBAL),
     Route("GET", "/console/cluster", cluster.show_cluster, _OPERATE, _GLOBAL),
-    Route("POST", "/console/cluster/node", cluster.set_node_state, _OPERATE, _GLOBAL),
-    Route("POST", "/console/cluster/location", cluster.set_location_state, _OPERATE, _GLOBAL),
+    Route(
+        "POST", "/console/cluster/node", cluster.set_node_state, _OPERATE, _GLOBAL, question=questions.ask_node_state
+    ),
+    Route(
+        "POST",
+        "/console/cluster/location",
+        cluster.set_location_state,
+        _OPERATE,
+        _GLOBAL,
+        question=questions.ask_location_state,
+    ),
     Route("GET", "/console/settings", settings.show_settings, _OPERATE, _GLOBAL),
     Route("POST", "/console/settings/certificates/add", certificates.add_certificate, _OPERATE, _GLOBAL),
+    Route(
+        "POST",
+        "/console/settings/certificates/remove",
+        certificates.remove_certificate,
+        _OPERATE,
+        _GLOBAL,
+        question=questions.ask_remove_certificate,
+    ),
     Route("POST", "/console/settings/certificates/import", certificates.import_key_store, _OPERATE, _GLOBAL),
-    Route("POST", "/console/settings/certificates/remove", certificates.remove_certificate, _OPERATE, _GLOBAL),
 )
 _BY_KEY: Final = {route.key: route for route in ROUTES}
 

@@ -749,6 +749,7 @@ users = sa.Table(
     _instant("disabled_at", required=False),
     sa.Column("subject", sa.Text, unique=True),  # of the OIDC provider: its issuer and "sub"
     _instant("last_seen_at", required=False),
+    sa.Column("preferences", sa.Text),  # JSON of model/identity/preferences.py; null: none chosen
 )
 user_roles = sa.Table(
     "user_roles",
@@ -775,6 +776,14 @@ setup_links = sa.Table(
     _text("digest", primary_key=True),
     sa.Column("user_id", sa.Integer, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=True),
     _instant("expires_at"),
+)
+console_notes = sa.Table(
+    "console_notes",
+    METADATA,
+    _text("digest", primary_key=True),
+    sa.Column("user_id", sa.Integer, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    _text("sealed"),  # encrypted JSON: what the next page of the user shows, such as a new SK
+    sa.Column("expires_at", Instant, nullable=False, index=True),
 )
 used_oidc_states = sa.Table(
     "used_oidc_states",

@@ -57,7 +57,7 @@ def test_a_form_that_is_too_large_is_rejected(signed_in: SignIn) -> None:
 
 def test_a_key_is_added_shown_once_used_and_revoked(signed_in: SignIn, call_centre: CallCentreData) -> None:
     anna = signed_in("anna")
-    page = anna.post("/console/apps/key", app=call_centre.acme.ak).body.decode()
+    page = anna.post_and_follow("/console/apps/key", app=call_centre.acme.ak).body.decode()
     sk = re.search(r'id="sk">([\w-]{43})<', page)
     assert sk
     assert sk[1] not in anna.get("/console/apps").body.decode()
@@ -83,7 +83,7 @@ def test_a_user_is_added_granted_roles_and_disabled(signed_in: SignIn, call_cent
     olga = signed_in("olga")
     where = f"{call_centre.acme.ak}/acme-account"
     assert olga.post("/console/users/add", name="Paula", role="listener", scope="").status == 400
-    page = olga.post("/console/users/add", name="Paula", role="listener", scope=where)
+    page = olga.post_and_follow("/console/users/add", name="Paula", role="listener", scope=where)
     link = re.search(r"/console/setup\?link=([\w-]+)", page.body.decode())
     assert link
     paula = ConsoleClient(server=olga.server)
@@ -150,6 +150,6 @@ def test_the_language_is_the_browser_s_until_the_user_chooses_one(anonymous: Con
     )
     assert "Sign in" in anonymous.get_text("/console/login")
     reply = anonymous.post("/console/language", language="zh", next="https://evil.example/")
-    assert reply.headers["location"] == "/console/calls"
+    assert reply.headers["location"] == "/console"
     assert "登录" in anonymous.get_text("/console/login")
     assert anonymous.post("/console/language", language="xx").status == 404

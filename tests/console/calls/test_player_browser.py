@@ -174,6 +174,7 @@ def test_an_annotation_is_added_seeked_to_and_deleted_while_the_recording_plays(
     wait_until(audio, "audio => Math.abs(audio.currentTime - 1800) < 5 && !audio.seeking")
     assert find_violations(player_page) == []
     player_page.get_by_role("button", name="Delete the annotation at 30:00").click()
+    player_page.get_by_role("dialog").get_by_role("button", name="Delete annotation").click()
     expect(player_page.get_by_text("Half of it")).to_have_count(0)
     expect(player_page.locator(".marker")).to_have_count(0)
 
@@ -213,4 +214,5 @@ def test_a_recording_is_played_and_annotated_without_scripts(
         view.get_by_role("button", name="Add annotation").click()
         expect(view.get_by_text("Without a script")).to_be_visible()
         view.get_by_role("button", name="Delete the annotation at 1:00").click()
+        view.get_by_role("button", name="Delete annotation").click()
         expect(view.get_by_text("Without a script")).to_have_count(0)

@@ -68,7 +68,7 @@ def test_the_login_leads_to_the_requested_page(anonymous: ConsoleClient) -> None
 )
 def test_the_login_redirects_to_no_other_site(anonymous: ConsoleClient, elsewhere: str) -> None:
     reply = anonymous.sign_in("lucy", next=elsewhere)
-    assert (reply.status, reply.headers["location"]) == (303, "/console/calls")
+    assert (reply.status, reply.headers["location"]) == (303, "/console")
     assert "x=1" not in reply.headers["set-cookie"]
 
 

@@ -193,7 +193,7 @@ def test_the_oidc_login_redirects_to_no_other_site(
     client: ConsoleClient, oidc_provider: OidcProvider, elsewhere: str
 ) -> None:
     reply = sign_in_with_oidc(client, oidc_provider, "sue", f"?next={quote(elsewhere)}&redirect_uri={quote(elsewhere)}")
-    assert reply.headers["location"] == "/console/calls"
+    assert reply.headers["location"] == "/console"
     link = start_oidc_login(ConsoleClient(server=client.server), "?host=evil.example")
     assert link.startswith(oidc_provider.issuer + "/authorize?")
     forged = client.get("/console/oidc", host="evil.example", **{"x-forwarded-host": "evil.example"})

@@ -37,10 +37,19 @@ def build_limit_views(request: ConsoleRequest, app: App) -> tuple[list[LimitView
 
 def parse_limits(request: ConsoleRequest) -> AppLimits | None:
     """Return the limits of a form; an empty field means the default. None if a field is no limit."""
-    texts = {name: request.form.get(name, "").strip() for name in LIMIT_NAMES}
-    if not all(_is_limit(text) for text in texts.values() if text):
+    if find_wrong_limit(request):
         return None
+    texts = _get_texts(request)
     return AppLimits(**{name: int(text) if text else None for name, text in texts.items()})
+
+
+def find_wrong_limit(request: ConsoleRequest) -> str:
+    """Return the first field of a form that is no limit; "" if there is none."""
+    return next((name for name, text in _get_texts(request).items() if text and not _is_limit(text)), "")
+
+
+def _get_texts(request: ConsoleRequest) -> dict[str, str]:
+    return {name: request.form.get(name, "").strip() for name in LIMIT_NAMES}
 
 
 async def save_limits(request: ConsoleRequest, app: App, limits: AppLimits) -> Response:

@@ -1,6 +1,7 @@
 """One app for administrators: its name, accounts and VDNs, callback addresses, and names and notes of its keys."""
 
 from collections.abc import Callable
+from typing import Any
 from zoneinfo import available_timezones
 
 from sqlalchemy.engine import Connection
@@ -27,7 +28,7 @@ async def show_app(request: ConsoleRequest) -> Response:
 
 
 async def _render_page(request: ConsoleRequest, app: App, status: int = 200, problem: str = "") -> BytesResponse:
-    def load(connection: Connection) -> dict[str, object]:
+    def load(connection: Connection) -> dict[str, Any]:
         return {
             "accounts": tenants.get_accounts(connection, app),
             "vdns": tenants.list_vdns(connection, app),

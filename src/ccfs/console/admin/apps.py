@@ -1,4 +1,4 @@
-"""Apps with their accounts and keys: adding them, rotating and revoking keys. The response shows a new SK once."""
+"""Apps with their accounts and keys: adding them, rotating and revoking keys. The next page shows a new SK once."""
 
 from collections.abc import Callable
 from functools import partial
@@ -6,10 +6,12 @@ from functools import partial
 from sqlalchemy.engine import Connection
 
 from ccfs.console.admin import app_limits
+from ccfs.console.forms import notes
 from ccfs.console.login.attempts import requires_password
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.system import tenants
 from ccfs.db.system.console import audit
+from ccfs.db.system.tenants import NameTaken, VdnTaken
 from ccfs.model.errors import NotFound
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.names import is_valid_name
@@ -24,7 +26,7 @@ async def list_apps(request: ConsoleRequest) -> Response:
 
 
 async def _render_page(
-    request: ConsoleRequest, status: int = 200, problem: str = "", secret: tuple[str, str] | None = None
+    request: ConsoleRequest, status: int = 200, problem: str = "", field: str | None = None
 ) -> BytesResponse:
     user, query = request.current_user, request.context.query
     apps = [app for app in await request.list_apps() if user.has_permission(Permission.ADMINISTER, app.id)]
@@ -35,9 +37,10 @@ async def _render_page(
     return request.render_page(
         "apps.html",
         status,
+        problem,
+        field,
         apps=details,
-        problem=problem,
-        secret=secret,
+        secret=await notes.take(request),
         default_zone=DEFAULT_ZONE,
         unreadable_keys=snapshot.unreadable_keys,
         unreadable_apps={key.app.id for key in snapshot.unreadable_keys.values()},
@@ -64,16 +67,21 @@ async def add_app(request: ConsoleRequest) -> Response:
     """Add an app with its first key."""
     name, now = request.form.get("name", "").strip(), request.context.now()
     if not is_valid_name(name):
-        return await _render_page(request, 400, request.translate("The name must have 1 to 64 characters."))
+        return await _render_page(request, 400, request.translate("The name must have 1 to 64 characters."), "name")
     ak, sk = tenants.generate_ak(), tenants.generate_sk()
 
     def change(connection: Connection) -> None:
+        tenants.require_free_name(connection, name)
         app = tenants.add_app(connection, name, ak, now)
         tenants.add_key(connection, app, ak, sk, request.context.secret_box, now)
         audit.add(connection, request.build_audit_entry(AuditAction.APP_ADDED, f"{ak} {name}", app=app))
 
-    await _change_tenants(request, change)
-    return await _render_page(request, secret=(ak, sk))
+    try:
+        await _change_tenants(request, change)
+    except NameTaken:
+        problem = request.translate("The name {name} is already in use.", name=name)
+        return await _render_page(request, 400, problem, "name")
+    return await notes.redirect(request, "/console/apps", {"app": name, "ak": ak, "sk": sk})
 
 
 @requires_password(_render_page)
@@ -86,7 +94,7 @@ async def add_key(request: ConsoleRequest) -> Response:
         audit.add(connection, request.build_audit_entry(AuditAction.KEY_ADDED, app.ak))
 
     await _change_tenants(request, change)
-    return await _render_page(request, secret=(app.ak, sk))
+    return await notes.redirect(request, "/console/apps", {"app": app.name, "ak": app.ak, "sk": sk})
 
 
 async def change_limits(request: ConsoleRequest) -> Response:
@@ -94,15 +102,14 @@ async def change_limits(request: ConsoleRequest) -> Response:
     app = await request.find_app(request.form.get("app", ""))
     limits = app_limits.parse_limits(request)
     if limits is None:
-        return await _render_page(request, 400, request.translate("A limit must be a whole number; 0 means unlimited."))
+        problem = request.translate("A limit must be a whole number; 0 means unlimited.")
+        return await _render_page(request, 400, problem, app_limits.find_wrong_limit(request))
     return await app_limits.save_limits(request, app, limits)
 
 
 async def revoke_older_keys(request: ConsoleRequest) -> Response:
     """Revoke all keys of an app that are older than one of its active keys: the last step of a rotation."""
     app, key_id = request.current_app, request.form.get("older_than", "")
-    if request.form.get("confirmed") != "yes":
-        return await _render_page(request, 400, request.translate("Confirm that no client still uses the older keys."))
 
     def change(connection: Connection) -> None:
         active = [key for key, _, _ in tenants.list_keys(connection, app)]
@@ -134,8 +141,9 @@ async def add_account(request: ConsoleRequest) -> Response:
     """Add an account with a VDN, or a VDN to an account."""
     app, form = request.current_app, {name: value.strip() for name, value in request.form.items()}
     account_id, vdn_id, zone = form.get("account", ""), form.get("vdn", ""), form.get("zone", "")
-    if problem := _find_account_problem(account_id, vdn_id, zone):
-        return await _render_page(request, 400, request.translate(problem))
+    field, problem = _find_account_problem(account_id, vdn_id, zone)
+    if problem:
+        return await _render_page(request, 400, request.translate(problem), field)
     vdn = Vdn(vdn_id=int(vdn_id), cc_id=1, account_id=account_id)
     account = Account(account_id=account_id, zone=zone)
 
@@ -144,16 +152,24 @@ async def add_account(request: ConsoleRequest) -> Response:
         target = f"{account_id} VDN {vdn_id} {zone}"
         audit.add(connection, request.build_audit_entry(AuditAction.ACCOUNT_ADDED, target))
 
-    await _change_tenants(request, change)
+    try:
+        await _change_tenants(request, change)
+    except VdnTaken as error:
+        problem = request.translate("VDN {vdn} belongs to account {account}.", vdn=vdn_id, account=error.account_id)
+        return await _render_page(request, 400, problem, "vdn")
     return request.redirect("/console/apps")
 
 
-def _find_account_problem(account_id: str, vdn_id: str, zone: str) -> str:
-    problem = ""
+def _find_account_problem(account_id: str, vdn_id: str, zone: str) -> tuple[str, str]:
+    """Return the wrong field and its problem; ("", "") if all are right."""
+    field, problem = "", ""
     if not is_account_id(account_id):
+        field = "account"
         problem = "An account ID must have 1 to 20 characters, without spaces, commas, quotes or slashes."
     elif not is_time_zone(zone):
+        field = "zone"
         problem = "Enter a time zone name such as Europe/London."
     elif not (vdn_id.isascii() and vdn_id.isdecimal() and len(vdn_id) <= 10 and int(vdn_id) <= MAX_VDN_ID):
+        field = "vdn"
         problem = "The VDN must be a number."
-    return problem
+    return field, problem

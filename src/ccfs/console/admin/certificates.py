@@ -23,12 +23,12 @@ async def add_certificate(request: ConsoleRequest) -> Response:
     context, now = request.context, request.context.now()
     name, data = request.form.get("name", "").strip(), request.files.get("file", b"")
     if not is_valid_name(name):
-        return await show_settings(request, 400, request.translate("The name must have 1 to 64 characters."))
+        return await show_settings(request, 400, request.translate("The name must have 1 to 64 characters."), "name")
     try:
         certificates = certificate_files.parse_certificates(data, name, now)
     except OperatorError as error:
         problem = request.translate("Certificate not added: the file {reason}.", reason=error)
-        return await show_settings(request, 400, problem)
+        return await show_settings(request, 400, problem, "file")
 
     def change(connection: Connection) -> None:
         for certificate in certificates:
@@ -39,7 +39,9 @@ async def add_certificate(request: ConsoleRequest) -> Response:
     try:
         await context.transaction(change)
     except OperatorError:
-        return await show_settings(request, 400, request.translate("The name {name} is already in use.", name=name))
+        return await show_settings(
+            request, 400, request.translate("The name {name} is already in use.", name=name), "name"
+        )
     return request.redirect("/console/settings")
 
 
@@ -62,12 +64,14 @@ async def import_key_store(request: ConsoleRequest) -> Response:
     """Trust the certificates of a key store, JKS, JCEKS or PKCS#12, from the next callback on. Its keys are ignored."""
     data, password = request.files.get("file", b""), request.form.get("store_password") or None
     if len(data) > MAX_KEY_STORE_BYTES:
-        return await show_settings(request, 400, request.translate("Key store not imported: it is larger than 2 MB."))
+        return await show_settings(
+            request, 400, request.translate("Key store not imported: it is larger than 2 MB."), "file"
+        )
     try:
         certificates = await asyncio.to_thread(key_store_import.read_certificates, data, password)
     except OperatorError as error:
         problem = request.translate("Key store not imported: {reason}.", reason=error)
-        return await show_settings(request, 400, problem)
+        return await show_settings(request, 400, problem, "file")
     now = request.context.now()
 
     def change(connection: Connection) -> KeyStoreImport:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ccfs.console.request import ConsoleRequest
+from ccfs.console.request import ConsoleRequest, choose_app
 from ccfs.db.tenant import deliveries, exports
 from ccfs.model.errors import NotFound
 from ccfs.model.exports.export import ExportState
@@ -19,9 +19,7 @@ async def list_exports(request: ConsoleRequest) -> Response:
     if not apps:
         return request.render_page("exports.html", apps=[], app=None, exports=[], callbacks={}, condition=any_condition)
     parameters = request.query_params
-    app = next((app for app in apps if app.ak == parameters["app"]), None) if "app" in parameters else apps[0]
-    if app is None:
-        raise NotFound
+    app = choose_app(request, apps)
     conditions = (value for value in exports.ExportCondition if value == parameters.get("condition"))
     condition = next(conditions, any_condition)
     query = request.context.query

@@ -94,6 +94,7 @@ async def _render_page(request: ConsoleRequest, status: int = 200, problem: str 
         status,
         get_cursor_file=get_cursor_file,
         totals=totals,
+        waiting_files=sum(map(_count_waiting_files, statuses)),
         statuses=statuses,
         now=context.now(),
         max_rows=MAX_TABLE_ROWS,
@@ -127,6 +128,11 @@ async def request_reread(request: ConsoleRequest) -> Response:
 def get_cursor_file(cursor: ingest_state.SourceCursor) -> str:
     """Return the file or table of a cursor: its path without the account."""
     return get_source_path(cursor.path)
+
+
+def _count_waiting_files(status: IngestStatus) -> int:
+    """Return the number of an app's files that the next pass reads from the start."""
+    return len(status.reread_requests) + sum(cursor.is_reread_requested for cursor in status.cursors)
 
 
 def _load_status(connection: Connection, app: App) -> IngestStatus:

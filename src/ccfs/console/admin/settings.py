@@ -36,7 +36,9 @@ class SettingGroupView:
     settings: list[SettingView]
 
 
-async def show_settings(request: ConsoleRequest, status: int = 200, problem: str = "") -> BytesResponse:
+async def show_settings(
+    request: ConsoleRequest, status: int = 200, problem: str = "", field: str | None = None
+) -> BytesResponse:
     """Show settings and certificates. Only certificates can be changed here."""
     context, parameters = request.context, request.query_params
     search = parameters.get("q", "").strip()[:MAX_SEARCH_LENGTH]
@@ -45,7 +47,8 @@ async def show_settings(request: ConsoleRequest, status: int = 200, problem: str
     return request.render_page(
         "settings.html",
         status,
-        problem=problem,
+        problem,
+        field,
         groups=_list_groups(request, search, only_changed=only_changed),
         search=search,
         only_changed=only_changed,

@@ -5,6 +5,9 @@ from datetime import timedelta
 
 from sqlalchemy.engine import Connection
 
+from ccfs.console.admin.form_users import get_grant, get_user
+from ccfs.console.admin.questions import ask_reset_user
+from ccfs.console.forms import confirmation, notes
 from ccfs.console.login.attempts import requires_password
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.system.console import audit, sessions, users
@@ -20,7 +23,7 @@ async def list_users(request: ConsoleRequest) -> Response:
 
 
 async def _render_page(
-    request: ConsoleRequest, status: int = 200, problem: str = "", link: tuple[str, str] | None = None
+    request: ConsoleRequest, status: int = 200, problem: str = "", field: str | None = None
 ) -> BytesResponse:
     snapshot, apps = await request.context.get_tenant_snapshot(), await request.list_apps()
     settings, now = request.context.settings, request.context.now()
@@ -28,13 +31,15 @@ async def _render_page(
     return request.render_page(
         "users.html",
         status,
+        problem,
+        field,
         users=await request.context.query(users.list_all),
         session_counts=await request.context.query(lambda c: sessions.count_active(c, now, idle, lifetime)),
         apps={app.id: app for app in apps},
         scopes=[(app, account) for app in apps for account in ("", *snapshot.accounts.get(app.id, {}))],
         roles=list(Role),
-        problem=problem,
-        link=link,
+        secret=await notes.take(request),
+        link_hours=request.context.settings.setup_link_seconds // 3600,
         has_password_login=request.context.settings.password_login,
     )
 
@@ -44,6 +49,7 @@ async def _render_missing_scope(request: ConsoleRequest) -> BytesResponse:
         request,
         400,
         request.translate("Choose an app or account. Only operators and auditors can have a role in all apps."),
+        "scope",
     )
 
 
@@ -56,6 +62,7 @@ async def add_user(request: ConsoleRequest) -> Response:
             request,
             400,
             request.translate("User names may contain only letters, digits and the characters . _ @ - without spaces."),
+            "name",
         )
     if grant is None:
         return await _render_missing_scope(request)
@@ -72,19 +79,28 @@ async def add_user(request: ConsoleRequest) -> Response:
         return True
 
     if not await request.context.transaction(change):
-        return await _render_page(request, 400, request.translate("The name {name} is already in use.", name=name))
+        problem = request.translate("The name {name} is already in use.", name=name)
+        return await _render_page(request, 400, problem, "name")
     if not has_password_login:
         return request.redirect("/console/users")
-    return await _render_page(request, link=(name, f"/console/setup?link={token}"))
+    return await _redirect_to_link(request, name, token)
 
 
-@requires_password(_render_page)
+async def _redirect_to_link(request: ConsoleRequest, name: str, token: str) -> BytesResponse:
+    """Return the redirect to the page that shows a setup link, with the address of this server as the user's browser has it."""
+    settings = request.context.settings
+    base = settings.console_url.rstrip("/").removesuffix("/console")
+    base = base or request.http_request.get_origin(settings.trusted_proxies)
+    return await notes.redirect(request, "/console/users", {"name": name, "link": f"{base}/console/setup?link={token}"})
+
+
+@requires_password(confirmation.render_problem(ask_reset_user))
 async def reset_credentials(request: ConsoleRequest) -> Response:
     """Show a link that sets another password; turn off the second factor and unlink the identity provider's account.
 
     If nobody signs in by password, the password is deleted as well. The provider's user of that name is then linked.
     """
-    user, token = await _get_user(request), secrets.token_urlsafe(24)
+    user, token = await get_user(request), secrets.token_urlsafe(24)
     has_password_login = request.context.settings.password_login
 
     def change(connection: Connection) -> None:
@@ -99,12 +115,12 @@ async def reset_credentials(request: ConsoleRequest) -> Response:
     await request.context.transaction(change)
     if not has_password_login:
         return request.redirect("/console/users")
-    return await _render_page(request, link=(user.name, f"/console/setup?link={token}"))
+    return await _redirect_to_link(request, user.name, token)
 
 
 async def toggle_disabled(request: ConsoleRequest) -> Response:
     """Disable a user, or enable a disabled one. Users cannot disable themselves, so that one is left to undo it."""
-    user = await _get_user(request)
+    user = await get_user(request)
     if user.id == request.current_user.id:
         return await _render_page(request, 400, request.translate("You cannot disable yourself."))
     disabled_at = None if user.is_disabled else request.context.now()
@@ -121,7 +137,7 @@ async def toggle_disabled(request: ConsoleRequest) -> Response:
 @requires_password(_render_page)
 async def grant_role(request: ConsoleRequest) -> Response:
     """Grant a user a further role."""
-    user, grant = await _get_user(request), await _parse_grant(request)
+    user, grant = await get_user(request), await _parse_grant(request)
     if grant is None:
         return await _render_missing_scope(request)
 
@@ -135,10 +151,8 @@ async def grant_role(request: ConsoleRequest) -> Response:
 
 async def revoke_role(request: ConsoleRequest) -> Response:
     """Revoke a role of a user."""
-    user, index = await _get_user(request), request.form.get("grant", "")
-    grant = {str(number): grant for number, grant in enumerate(user.grants)}.get(index)
-    if grant is None:
-        raise NotFound
+    user = await get_user(request)
+    grant = get_grant(request, user)
 
     def change(connection: Connection) -> None:
         users.revoke_role(connection, user, grant)
@@ -160,14 +174,6 @@ def _describe_grant(user: User, grant: Grant) -> str:
 def _create_setup_link(connection: Connection, request: ConsoleRequest, token: str, user: User) -> None:
     lifetime = timedelta(seconds=request.context.settings.setup_link_seconds)
     users.create_setup_link(connection, token, user, request.context.now() + lifetime)
-
-
-async def _get_user(request: ConsoleRequest) -> User:
-    name = request.form.get("user", "")
-    user = await request.context.query(lambda connection: users.find_by_name(connection, name))
-    if user is None:
-        raise NotFound
-    return user
 
 
 async def _parse_grant(request: ConsoleRequest) -> Grant | None:

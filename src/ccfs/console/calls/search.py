@@ -46,18 +46,6 @@ NO_RESULTS = CallSearchResults(
 )
 
 
-async def redirect_home(request: ConsoleRequest) -> Response:
-    """Redirect to the first page that the user may see."""
-    user, path = request.current_user, "/console/account"
-    if user.has_permission(Permission.OPERATE, None):
-        path = "/console/status"
-    elif user.has_permission_anywhere(Permission.SEARCH):
-        path = "/console/calls"
-    elif user.has_permission_anywhere(Permission.AUDIT):
-        path = "/console/audit"
-    return request.redirect(path)
-
-
 async def show_search(request: ConsoleRequest) -> Response:
     """Show the search page, whose URL holds the whole search."""
     scopes, parameters = await request.list_scopes(Permission.SEARCH), request.query_params
@@ -90,15 +78,18 @@ async def show_search(request: ConsoleRequest) -> Response:
 
 
 def choose_scope(request: ConsoleRequest, scopes: list[AccountScope]) -> AccountScope:
-    """Return the account that the query names, else the first. Raise NotFound if the named one is not among them."""
-    name = request.query_params.get("account")
-    return scopes[0] if name is None else get_scope(scopes, name)
+    """Return the account that the query names, else the one last viewed, else the first.
+
+    Raise NotFound if the named one is not among them.
+    """
+    name, last = request.query_params.get("account"), request.current_user.preferences.account
+    if name is not None:
+        return get_scope(scopes, name)
+    return next((scope for scope in scopes if scope.name == last), scopes[0])
 
 
 def render_no_accounts(request: ConsoleRequest) -> Response:
-    """Return the page that leads an operator to the first account. Raise NotFound for other users."""
-    if not request.current_user.has_permission_anywhere(Permission.OPERATE):
-        raise NotFound
+    """Return the page that leads an operator to the first account, and others to an operator."""
     return request.render_page("no_accounts.html")
 
 

@@ -1,10 +1,15 @@
-"""The user's own account: roles, password, second factor."""
+"""The user's own account: roles, preferences, password, second factor."""
 
 import asyncio
 import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from zoneinfo import available_timezones
 
 from sqlalchemy.engine import Connection
 
+from ccfs.console import home, render
 from ccfs.console.login import own_sessions, password_hashing, second_factor
 from ccfs.console.login.attempts import requires_password
 from ccfs.console.login.oidc_login import build_link_token
@@ -12,6 +17,8 @@ from ccfs.console.request import SESSION_COOKIE, ConsoleRequest
 from ccfs.db.system.console import audit, sessions, users
 from ccfs.model.identity import totp
 from ccfs.model.identity.audit import AuditAction
+from ccfs.model.identity.preferences import Density, Theme
+from ccfs.model.identity.tenancy import is_time_zone
 from ccfs.model.identity.user import is_valid_password
 from ccfs.web.responses.types import BytesResponse, Response
 
@@ -22,15 +29,18 @@ async def show_account(request: ConsoleRequest) -> Response:
 
 
 async def _render_page(
-    request: ConsoleRequest, status: int = 200, problem: str = "", secret: str = ""
+    request: ConsoleRequest, status: int = 200, problem: str = "", field: str | None = None, secret: str = ""
 ) -> BytesResponse:
     context, secret = request.context, secret or request.form.get("secret", "")
     uri = totp.build_uri(secret, request.current_user.name) if secret else ""
     return request.render_page(
         "account.html",
         status,
+        problem,
+        field,
         apps={app.id: app for app in await request.list_apps()},
-        problem=problem,
+        start_pages=home.list_start_pages(request.current_user),
+        zones=list_time_zones(),
         secret=secret,
         uri=uri,
         qr_code=await asyncio.to_thread(second_factor.draw_qr_code, uri) if uri else "",
@@ -43,14 +53,45 @@ async def _render_page(
     )
 
 
+async def change_preferences(request: ConsoleRequest) -> Response:
+    """Replace the user's preferences. Values that the page does not offer are ignored."""
+    form, user = request.form, request.current_user
+    zone = form.get("zone", "").strip()
+    if zone and not is_time_zone(zone):
+        problem = request.translate("Enter a time zone name such as Europe/London.")
+        return await _render_page(request, 400, problem, "zone")
+    chosen = replace(
+        user.preferences,
+        language=_choose(form, "language", render.LANGUAGES),
+        theme=_choose(form, "theme", list(Theme), Theme.SYSTEM),
+        density=_choose(form, "density", list(Density), Density.COMFORTABLE),
+        zone=zone,
+        start_page=_choose(form, "start_page", home.list_start_pages(user)),
+    )
+    await request.context.transaction(lambda connection: users.set_preferences(connection, user, chosen))
+    return request.redirect("/console/account", done="yes")
+
+
+def _choose(form: Mapping[str, str], name: str, offered: Sequence[str], default: str = "") -> str:
+    value = form.get(name, "")
+    return value if value in offered else default
+
+
+@cache
+def list_time_zones() -> tuple[str, ...]:
+    """Return the names of time zones that a place has, sorted."""
+    return tuple(sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/")))
+
+
 @requires_password(_render_page)
 async def change_password(request: ConsoleRequest) -> Response:
     """Set a new password. All other sessions end; this one gets a new token."""
     password, context, user = request.form.get("new_password", ""), request.context, request.current_user
     if not is_valid_password(password):
-        return await _render_page(request, 400, request.translate("The password must have 10 to 200 characters."))
+        problem = request.translate("The password must have 10 to 200 characters.")
+        return await _render_page(request, 400, problem, "new_password")
     if password != request.form.get("repeat", ""):
-        return await _render_page(request, 400, request.translate("The passwords do not match."))
+        return await _render_page(request, 400, request.translate("The passwords do not match."), "repeat")
     password_hash, token = await password_hashing.hash_password(password), secrets.token_urlsafe(32)
 
     def change(connection: Connection) -> None:
@@ -79,7 +120,7 @@ async def enable_totp(request: ConsoleRequest) -> Response:
         step = None
     if step is None or len(secret) < 32:
         problem = request.translate("Incorrect code. Check that the time on your phone is correct.")
-        return await _render_page(request, 400, problem)
+        return await _render_page(request, 400, problem, "code")
 
     def change(connection: Connection) -> None:
         users.set_second_factor(connection, user, context.secret_box.encrypt(secret))

@@ -21,7 +21,7 @@ MAX_ANONYMOUS_ENTRIES: Final = 300  # audit entries of failed sign-ins within an
 RECENT_LOGIN: Final = timedelta(minutes=10)  # proves a user who has no password here
 
 Handler = Callable[[ConsoleRequest], Awaitable[Response]]
-RenderProblem = Callable[[ConsoleRequest, int, str], Awaitable[Response]]
+RenderProblem = Callable[[ConsoleRequest, int, str, str], Awaitable[Response]]  # with status, problem and wrong field
 
 
 def explain_lockout(request: ConsoleRequest) -> str:
@@ -95,7 +95,8 @@ def requires_password(render_problem: RenderProblem) -> Callable[[Handler], Hand
         @wraps(handler)
         async def handle(request: ConsoleRequest) -> Response:
             status, problem = await _check_user(request)
-            return await (render_problem(request, status, problem) if problem else handler(request))
+            field = "password" if request.current_user.has_password else ""
+            return await (render_problem(request, status, problem, field) if problem else handler(request))
 
         return handle
 

@@ -1,13 +1,15 @@
 """Login by password, logout, setting a password by a link, and choosing a language."""
 
 import secrets
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import wraps
 from typing import Final
 
 from sqlalchemy.engine import Connection
 
-from ccfs.console.login import attempts, password_hashing
+from ccfs.console.login import attempts, drafts, password_hashing
 from ccfs.console.render import LANGUAGES
 from ccfs.console.request import (
     HOME_PATH,
@@ -39,9 +41,15 @@ async def show_login(request: ConsoleRequest) -> Response:
 
 
 def render_login(
-    request: ConsoleRequest, next_path: str, status: int = 200, problem: str = "", name: str = "", **values: str
+    request: ConsoleRequest,
+    next_path: str,
+    status: int = 200,
+    problem: str = "",
+    name: str = "",
+    draft: Mapping[str, str] = drafts.NO_DRAFT,
+    **values: str,
 ) -> BytesResponse:
-    """Return the login page, which leads to `next_path`."""
+    """Return the login page, which leads to `next_path`. It keeps the entries of a form that was not sent, if there are any."""
     settings = request.context.settings
     return request.render_page(
         "login.html",
@@ -49,6 +57,7 @@ def render_login(
         next_path=next_path,
         problem=problem,
         name=name,
+        draft=draft,
         is_logged_out=request.query_params.get("logged_out") == "yes",
         sso_name=settings.oidc_name if settings.oidc_issuer else "",
         has_password_login=settings.password_login,
@@ -62,16 +71,21 @@ async def login(request: ConsoleRequest) -> Response:
         raise NotFound
     name = request.form.get("name", "").strip().lower()[:100]
     next_path = sanitize_redirect(request.form.get("next", ""))
+    draft = drafts.get_sent_draft(request)
     if not await attempts.reserve(request, name):
-        return render_login(request, next_path, 429, attempts.explain_lockout(request), name)
+        return render_login(request, next_path, 429, attempts.explain_lockout(request), name, draft)
     user = await request.context.query(lambda connection: users.find_by_name(connection, name))
     is_right = await _check_credentials(request, user)
     failure = None if is_right else request.build_audit_entry(AuditAction.LOGIN_FAILED, name)
     await attempts.settle(request, name, failure)
     if not is_right:
-        return render_login(request, next_path, 401, request.translate("Incorrect user name, password or code."), name)
+        problem = request.translate("Incorrect user name, password or code.")
+        return render_login(request, next_path, 401, problem, name, draft)
     assert user is not None
-    return request.redirect(next_path, await start_session(request, user))
+    cookie = await start_session(request, user)
+    if draft:
+        return await drafts.redirect_to_draft(request, user, next_path, cookie)
+    return request.redirect(next_path, cookie)
 
 
 async def _check_credentials(request: ConsoleRequest, user: User | None) -> bool:
@@ -133,6 +147,26 @@ async def logout(request: ConsoleRequest) -> Response:
     return request.redirect("/console/login", request.build_cookie(SESSION_COOKIE, "", 0), logged_out="yes")
 
 
+class InvalidSetupLink(NotFound):
+    """A setup link was used, was replaced, has expired, or never existed."""
+
+
+def explain_invalid_link(
+    handler: Callable[[ConsoleRequest], Awaitable[Response]],
+) -> Callable[[ConsoleRequest], Awaitable[Response]]:
+    """Let a handler answer an invalid setup link with a page that says whom to ask."""
+
+    @wraps(handler)
+    async def handle(request: ConsoleRequest) -> Response:
+        try:
+            return await handler(request)
+        except InvalidSetupLink:
+            return request.render_error("setup_link", 404)
+
+    return handle
+
+
+@explain_invalid_link
 async def show_password_form(request: ConsoleRequest) -> Response:
     """Show the page of a setup link: a password, and for the first operator a name."""
     token = request.query_params.get("link", "")
@@ -140,45 +174,46 @@ async def show_password_form(request: ConsoleRequest) -> Response:
 
 
 async def _resolve_setup_link(request: ConsoleRequest, token: str) -> User | None:
-    """Return the user of a setup link; None if it adds the first operator. Raise NotFound if it is not valid."""
+    """Return the user of a setup link; None if it adds the first operator. Raise InvalidSetupLink."""
     now, usual = request.context.now(), timedelta(seconds=request.context.settings.setup_link_seconds)
     lifetime = max(usual, LONGEST_SETUP_LINK)
     is_valid, user = await request.context.query(
         lambda connection: users.find_setup_link(connection, token, now, lifetime)
     )
     if not is_valid:
-        raise NotFound
+        raise InvalidSetupLink
     return user
 
 
 def _render_password_form(
-    request: ConsoleRequest, token: str, user: User | None, status: int = 200, problem: str = ""
+    request: ConsoleRequest, token: str, user: User | None, status: int = 200, problem: str = "", field: str = ""
 ) -> BytesResponse:
-    name = request.form.get("name", "")
-    return request.render_page("setup.html", status, link=token, target_user=user, problem=problem, name=name)
+    return request.render_page("setup.html", status, problem, field, link=token, target_user=user)
 
 
+@explain_invalid_link
 async def set_password(request: ConsoleRequest) -> Response:
     """Set the password of a setup link's user, consume the link, and sign the user in."""
     token, password = request.form.get("link", ""), request.form.get("password", "")
     user, name = await _resolve_setup_link(request, token), clean_name(request.form.get("name", ""))
-    problem = ""
+    problem, field = "", "password"
     if user is None and name is None:
+        field = "name"
         problem = request.translate(
             "User names may contain only letters, digits and the characters . _ @ - without spaces."
         )
     elif not is_valid_password(password):
         problem = request.translate("The password must have 10 to 200 characters.")
     elif password != request.form.get("repeat", ""):
-        problem = request.translate("The passwords do not match.")
+        problem, field = request.translate("The passwords do not match."), "repeat"
     if problem:
-        return _render_password_form(request, token, user, 400, problem)
+        return _render_password_form(request, token, user, 400, problem, field)
     password_hash = await password_hashing.hash_password(password)
     saved_user = await request.context.transaction(
         lambda connection: _save_password(connection, request, token, user, name or "", password_hash)
     )
     if saved_user is None:
-        raise NotFound
+        raise InvalidSetupLink
     return request.redirect(HOME_PATH, await start_session(request, saved_user))
 
 
@@ -202,5 +237,9 @@ async def choose_language(request: ConsoleRequest) -> Response:
     language = request.form.get("language", "")
     if language not in LANGUAGES:
         raise NotFound
+    user = request.user
+    if user is not None and user.preferences.language not in ("", language):
+        chosen = replace(user.preferences, language=language)
+        await request.context.transaction(lambda connection: users.set_preferences(connection, user, chosen))
     cookie = request.build_cookie(LANGUAGE_COOKIE, language, YEAR_SECONDS)
     return request.redirect(sanitize_redirect(request.form.get("next", "")), cookie)

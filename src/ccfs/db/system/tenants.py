@@ -5,6 +5,7 @@ counter's row also makes writers queue, so that nobody else can use a number tha
 """
 
 import secrets
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +32,19 @@ class KeyDetails:
     last_used_at: datetime | None  # within a minute or so; None: never
 
 
+class NameTaken(OperatorError):
+    """the name {param} is taken by another app"""
+
+
+class VdnTaken(OperatorError):
+    """{param}"""
+
+    def __init__(self, vdn: Vdn, account_id: str) -> None:
+        """`account_id` is the account that has the VDN."""
+        super().__init__(f"VDN {vdn.vdn_id} belongs to account {account_id}")
+        self.account_id = account_id
+
+
 def generate_ak() -> str:
     """Return a new AK, which consists of AK and 18 hexadecimal digits."""
     return "AK" + secrets.token_hex(9).upper()
@@ -42,7 +56,7 @@ def generate_sk() -> str:
 
 
 def add_app(connection: Connection, name: str, ak: str, now: datetime) -> App:
-    """Add an app. Raises OperatorError if the AK is taken."""
+    """Add an app. Raises OperatorError if the AK is taken. See `require_free_name`."""
     CHANGE_COUNTER.increment(connection)
     if _is_ak_taken(connection, ak):
         raise OperatorError(f"the AK {ak} is taken")
@@ -54,6 +68,18 @@ def rename_app(connection: Connection, app: App, name: str) -> None:
     """Change the name of an app."""
     CHANGE_COUNTER.increment(connection)
     connection.execute(sa.update(schema.apps).where(schema.apps.c.id == app.id).values(name=name))
+
+
+def require_free_name(connection: Connection, name: str) -> None:
+    """Raise NameTaken if an app has the name. People choose apps by name, so those that they add differ in it."""
+    CHANGE_COUNTER.increment(connection)
+    if any(_fold_name(app.name) == _fold_name(name) for app in list_apps(connection)):
+        raise NameTaken(name)
+
+
+def _fold_name(name: str) -> str:
+    """Return a name in the form in which names are compared: people do not tell upper from lower case, nor full-width forms."""
+    return unicodedata.normalize("NFKC", name).casefold().strip()
 
 
 def _is_ak_taken(connection: Connection, ak: str, app: App | None = None) -> bool:
@@ -168,7 +194,7 @@ def list_active_keys(connection: Connection, secret_box: SecretBox) -> tuple[lis
 def add_account(connection: Connection, app: App, account: Account, vdn: Vdn, now: datetime) -> None:
     """Add an account with a VDN. If the account exists, add the VDN and update the time zone.
 
-    Raises OperatorError if the VDN belongs to another account of the app, because file names contain only the VDN.
+    Raises VdnTaken if the VDN belongs to another account of the app, because file names contain only the VDN.
     """
     CHANGE_COUNTER.increment(connection)
     accounts, vdns = schema.accounts, schema.vdns
@@ -176,7 +202,7 @@ def add_account(connection: Connection, app: App, account: Account, vdn: Vdn, no
         vdns.c.app == app.id, vdns.c.vdn_id == vdn.vdn_id, vdns.c.account_id != vdn.account_id
     )
     if (other_account := connection.execute(owner).scalar()) is not None:
-        raise OperatorError(f"VDN {vdn.vdn_id} belongs to account {other_account}")
+        raise VdnTaken(vdn, other_account)
     key = {"app": app.id, "account_id": account.account_id}
     connection.execute(insert_or_ignore(connection, accounts).values(**key, zone=account.zone, created_at=now))
     row = (accounts.c.app == app.id) & (accounts.c.account_id == account.account_id)

@@ -7,6 +7,7 @@ from enum import StrEnum, auto
 from typing import Final
 
 from ccfs.model.identity.names import MAX_NAME_LENGTH
+from ccfs.model.identity.preferences import Preferences
 
 MIN_PASSWORD_LENGTH: Final = 10
 MAX_PASSWORD_LENGTH: Final = 200  # hashing takes time by length
@@ -71,6 +72,7 @@ class User:
     is_linked: bool = False  # to an OIDC subject
     is_disabled: bool = False
     last_seen_at: datetime | None = field(default=None, compare=False)  # to the minute; None: never
+    preferences: Preferences = field(default_factory=Preferences)
 
     def has_permission(self, permission: Permission, app: int | None, account_id: str = "") -> bool:
         """Return whether the user has the permission in an account, in the whole app (""), or globally (None)."""

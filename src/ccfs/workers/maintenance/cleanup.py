@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from ccfs.blobs.interface import Location
 from ccfs.db.engine import Database
 from ccfs.db.system import impossible_times, lockouts, maintenance, play_tokens
-from ccfs.db.system.console import audit, oidc_states, users
+from ccfs.db.system.console import audit, notes, oidc_states, users
 from ccfs.db.system.jobs import bulk_jobs, export_jobs
 from ccfs.db.tenant import exports, voice_files
 from ccfs.logs import get_logger
@@ -37,6 +37,7 @@ def run_cleanup(
         lockouts.delete_expired(connection, now, lock_period)
         users.delete_expired_setup_links(connection, now)
         oidc_states.delete_expired(connection, now)
+        notes.delete_expired(connection, now)
         audit.delete_of_strangers(connection, now - STRANGERS_RETENTION, BATCH_SIZE)
     finish_voice_file_deletions(database, locations, now, remote_locations)
     expire_exports(database, locations, now, export_retention, remote_locations)

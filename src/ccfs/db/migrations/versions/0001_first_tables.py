@@ -169,6 +169,7 @@ def upgrade() -> None:
         sa.Column("disabled_at", Instant(), nullable=True),
         sa.Column("subject", sa.Text(), nullable=True),
         sa.Column("last_seen_at", Instant(), nullable=True),
+        sa.Column("preferences", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
         sa.UniqueConstraint("name", name=op.f("uq_users_name")),
         sa.UniqueConstraint("subject", name=op.f("uq_users_subject")),
@@ -496,6 +497,17 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_console_sessions_seen_at"), "console_sessions", ["seen_at"], unique=False)
     op.create_index(op.f("ix_console_sessions_user_id"), "console_sessions", ["user_id"], unique=False)
+    op.create_table(
+        "console_notes",
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_console_notes_user_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_console_notes")),
+    )
+    op.create_index(op.f("ix_console_notes_expires_at"), "console_notes", ["expires_at"], unique=False)
+    op.create_index(op.f("ix_console_notes_user_id"), "console_notes", ["user_id"], unique=False)
     op.create_table(
         "device_numbers",
         sa.Column("app", sa.Integer(), nullable=False),

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from ccfs.db import schema
 from ccfs.db.statements import insert_or_ignore
 from ccfs.model.errors import OperatorError
+from ccfs.model.identity.preferences import Preferences, parse_preferences
 from ccfs.model.identity.totp import MAX_STEPS_AHEAD
 from ccfs.model.identity.user import Grant, Role, User
 
@@ -103,6 +104,11 @@ def record_seen(connection: Connection, user_id: int, now: datetime) -> None:
     connection.execute(sa.update(_TABLE).where(_TABLE.c.id == user_id).values(last_seen_at=now))
 
 
+def set_preferences(connection: Connection, user: User, preferences: Preferences) -> None:
+    """Replace the user's preferences."""
+    connection.execute(sa.update(_TABLE).where(_TABLE.c.id == user.id).values(preferences=preferences.format()))
+
+
 def set_disabled(connection: Connection, user: User, disabled_at: datetime | None) -> None:
     """Disable the user, which ends all sessions and links, or enable the user again if `disabled_at` is None."""
     connection.execute(sa.update(_TABLE).where(_TABLE.c.id == user.id).values(disabled_at=disabled_at))
@@ -192,4 +198,5 @@ def _from_row(row: sa.Row[Any], grants: tuple[Grant, ...]) -> User:
         is_linked=row.subject is not None,
         is_disabled=row.disabled_at is not None,
         last_seen_at=row.last_seen_at,
+        preferences=parse_preferences(row.preferences),
     )
