@@ -93,11 +93,32 @@ FOREIGN_REQUESTS: dict[RouteKey, str | Callable[[CallCentreData], FormFields]] =
         call_centre, than="2", confirmed="yes"
     ),
     ("POST", "/console/apps/limits"): lambda call_centre: build_app_fields(call_centre, queued_exports="7"),
+    ("GET", "/console/app"): build_app_fields,
+    ("POST", "/console/app/rename"): lambda call_centre: build_app_fields(call_centre, name="mine"),
+    ("POST", "/console/app/zone"): lambda call_centre: build_app_fields(
+        call_centre, account="bolt-account", zone="UTC"
+    ),
+    ("POST", "/console/app/vdn"): lambda call_centre: build_app_fields(
+        call_centre, account="bolt-account", vdn="8", old_cc="1", cc="2"
+    ),
+    ("POST", "/console/app/key"): lambda call_centre: build_app_fields(call_centre, key="2", name="mine"),
+    ("POST", "/console/app/callback"): lambda call_centre: build_app_fields(
+        call_centre, prefix="https://evil.example/"
+    ),
+    ("POST", "/console/app/callback/remove"): lambda call_centre: build_app_fields(
+        call_centre, prefix="http://127.0.0.1:9/"
+    ),
     ("GET", "/console/users"): lambda call_centre: {},
     ("POST", "/console/users/add"): lambda call_centre: {"name": "eve", "role": "operator", "scope": ""},
     ("POST", "/console/users/grant"): lambda call_centre: {"user": "lucy", "role": "operator", "scope": ""},
     ("POST", "/console/users/revoke"): lambda call_centre: {"user": "basil", "grant": "0"},
     ("POST", "/console/users/disable"): lambda call_centre: {"user": "basil"},
+    ("POST", "/console/users/sessions"): lambda call_centre: {"user": "olga"},
+    ("POST", "/console/account/sessions"): OWN_DATA_ONLY,
+    ("POST", "/console/settings/certificates/import"): lambda call_centre: {"store_password": "x"},
+    ("POST", "/console/cluster/node/remove"): lambda call_centre: {"node": "0"},
+    ("POST", "/console/cluster/location/add"): lambda call_centre: {"location": "9", "kind": "disk", "root": "/tmp"},
+    ("POST", "/console/cluster/location/remove"): lambda call_centre: {"location": "0"},
     ("POST", "/console/users/reset"): lambda call_centre: {"user": "olga"},
     ("GET", "/console/audit"): lambda call_centre: {"actor": "basil"},
     ("GET", "/console/audit/csv"): lambda call_centre: {"actor": "basil"},

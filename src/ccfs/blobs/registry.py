@@ -46,6 +46,15 @@ class Locations(Mapping[str, Location]):
         """Return whether this node accesses the location directly, not through another node."""
         return config.is_local(self._node)
 
+    @property
+    def node(self) -> str:
+        """This node's id."""
+        return self._node
+
+    def open_config(self, config: LocationConfig) -> Location:
+        """Return the location of a row that is not added yet. Raises OperatorError, or OSError if it cannot be opened."""
+        return self._open_location(config)
+
     def list_remote_ids(self) -> list[str]:
         """Return the ids of all locations that are not local."""
         return [config.id for config in self.get_configs().values() if not self.is_local(config)]

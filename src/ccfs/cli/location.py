@@ -1,8 +1,6 @@
 """ccfs location: add, list and drain storage locations; move files between them."""
 
-import secrets
 import sys
-from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -11,13 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from ccfs import logs
+from ccfs.blobs.probe import probe_location
 from ccfs.cli.common import DataFolderOption, JsonOption, open_node, print_result
 from ccfs.cli.progress import ProgressBars
 from ccfs.db.system import locations
 from ccfs.db.system.jobs import blob_moves
 from ccfs.db.system.locations import LocationUsage
 from ccfs.http_server.processes.stop_signals import StopSignals
-from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind
 from ccfs.model.errors import OperatorError
 from ccfs.server import worker_process
@@ -76,7 +74,7 @@ def add_location(
     if config.id in node.locations:
         raise OperatorError(f"location {config.id} already exists")
     if not no_check:
-        _probe(node, config)
+        probe_location(node.open_location(config), is_read_only=config.is_read_only)
     with node.database.write_transaction() as connection:
         locations.add(connection, config)
     print_result(
@@ -182,22 +180,6 @@ def _choose_root(kind: _AddableKind, folder: Path | None, bucket: str) -> str:
     if kind is _AddableKind.S3 and bucket and folder is None:
         return bucket
     raise OperatorError("a disk requires --folder" if kind is _AddableKind.DISK else "an S3 location requires --bucket")
-
-
-def _probe(node: Node, config: LocationConfig) -> None:
-    """Write, read and delete a small file. Only query a read-only location."""
-    location, key = node.open_location(config), f"probe/{secrets.token_hex(16)}"
-    try:
-        if config.is_read_only:
-            with suppress(BlobNotFound):
-                location.get_size(key)
-            return
-        location.write(key, [key.encode()])
-        if b"".join(location.read(key)) != key.encode():
-            raise OperatorError(f"location {config.id} returns other bytes than were written")
-        location.delete(key)
-    except OSError as error:
-        raise OperatorError(f"cannot access location {config.id}: {error}") from None
 
 
 def _get_location(node: Node, location_id: str) -> LocationConfig:

@@ -32,7 +32,7 @@ class ClusterView:
 
 async def show_cluster(request: ConsoleRequest) -> Response:
     """Show every node and location."""
-    return await _render_page(request)
+    return await render_cluster(request)
 
 
 async def set_node_state(request: ConsoleRequest) -> Response:
@@ -43,7 +43,7 @@ async def set_node_state(request: ConsoleRequest) -> Response:
         raise NotFound
     others = [node for node in view.nodes if node.id != node_id]
     if state is NodeState.DRAINING and not any(_is_active(request, node, view.now) for node in others):
-        return await _render_page(
+        return await render_cluster(
             request, 400, request.translate("This is the only active node. Start or resume another node first.")
         )
     action = AuditAction.NODE_DRAINED if state is NodeState.DRAINING else AuditAction.NODE_RESUMED
@@ -64,7 +64,7 @@ async def set_location_state(request: ConsoleRequest) -> Response:
     is_draining = state is NodeState.DRAINING
     if is_draining and location_id == request.context.primary_location.location_id:
         problem = "This node writes new files to this location. Set CCFS_PRIMARY_LOCATION to another location on every node first."
-        return await _render_page(request, 400, request.translate(problem))
+        return await render_cluster(request, 400, request.translate(problem))
     action = AuditAction.LOCATION_DRAINED if is_draining else AuditAction.LOCATION_RESUMED
 
     def change(connection: Connection) -> None:
@@ -82,23 +82,28 @@ def _parse_state(text: str) -> NodeState:
 
 
 def _is_active(request: ConsoleRequest, node: NodeRecord, now: datetime) -> bool:
-    return node.state is NodeState.ACTIVE and node.is_alive(now, _get_node_timeout(request))
+    return node.state is NodeState.ACTIVE and node.is_alive(now, get_node_timeout(request))
 
 
-def _get_node_timeout(request: ConsoleRequest) -> timedelta:
+def get_node_timeout(request: ConsoleRequest) -> timedelta:
+    """Return the time without a heartbeat after which a node counts as dead."""
     return timedelta(seconds=request.context.settings.node_timeout_seconds)
 
 
-async def _render_page(request: ConsoleRequest, status: int = 200, problem: str = "") -> BytesResponse:
-    view, timeout = await request.context.query(_load_view), _get_node_timeout(request)
+async def render_cluster(
+    request: ConsoleRequest, status: int = 200, problem: str = "", field: str | None = None
+) -> BytesResponse:
+    """Return the page of nodes and locations."""
+    view, timeout = await request.context.query(_load_view), get_node_timeout(request)
     bound = timedelta(hours=request.context.settings.clock_max_difference_hours)
     return request.render_page(
         "cluster.html",
         status,
+        problem,
+        field,
         view=view,
         alive_nodes={node.id for node in view.nodes if node.is_alive(view.now, timeout)},
         primary_location=request.context.primary_location.location_id,
-        problem=problem,
         disagreement=find_disagreement(view.clocks, bound),
     )
 

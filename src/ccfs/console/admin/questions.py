@@ -149,6 +149,30 @@ async def ask_location_state(request: ConsoleRequest) -> Question | None:
     )
 
 
+async def ask_remove_node(request: ConsoleRequest) -> Question:
+    """Ask before a node is removed."""
+    t = request.translate
+    return Question(
+        title=t("Remove node {name}?", name=request.form.get("node", "")),
+        consequences=(t("The node disappears from the list. If it starts again, it is added again."),),
+        action=t("Remove"),
+        cancel_path=CLUSTER,
+    )
+
+
+async def ask_remove_location(request: ConsoleRequest) -> Question:
+    """Ask before a location is removed."""
+    t = request.translate
+    return Question(
+        title=t("Remove location {name}?", name=request.form.get("location", "")),
+        consequences=(
+            t("ccfs no longer uses the folder or bucket. It has no files of ccfs, and ccfs does not delete it."),
+        ),
+        action=t("Remove"),
+        cancel_path=CLUSTER,
+    )
+
+
 async def ask_remove_certificate(request: ConsoleRequest) -> Question:
     """Ask before a certificate is no longer trusted."""
     t, name = request.translate, request.form.get("name", "")

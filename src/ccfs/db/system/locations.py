@@ -62,6 +62,15 @@ def update(connection: Connection, location_id: str, **values: Any) -> None:
     CHANGE_COUNTER.increment(connection)
 
 
+def remove(connection: Connection, location_id: str) -> None:
+    """Remove a location, with the statistics of its recordings. Raises OperatorError if there is no such location."""
+    statistics = schema.storage_statistics
+    connection.execute(sa.delete(statistics).where(statistics.c.location_id == location_id))
+    if connection.execute(sa.delete(_TABLE).where(_TABLE.c.id == location_id)).rowcount != 1:
+        raise OperatorError(f"there is no location {location_id}; `ccfs location list` shows all")
+    CHANGE_COUNTER.increment(connection)
+
+
 def get_all(connection: Connection) -> dict[str, LocationConfig]:
     """Return all locations by id."""
     rows = connection.execute(sa.select(_TABLE).order_by(_TABLE.c.created_at, _TABLE.c.id))

@@ -87,6 +87,20 @@ def list_owners_before(
     ]
 
 
+def has_blobs(connection: Connection, location_id: str) -> bool:
+    """Return whether a location has files by the rows: of calls, exports or uploads, copies under way, or files to be deleted."""
+    orphan = sa.select(_ORPHANS.c.key).where(_ORPHANS.c.location_id == location_id).limit(1)
+    if connection.execute(orphan).first() is not None:
+        return True
+    owned = (
+        sa.select(owners.row_key).where(owners.table.c.location_id == location_id, owners.is_active).limit(1)
+        if owners.table is schema.exports
+        else sa.select(owners.row_key).where(owners.table.c.location_id == location_id).limit(1)
+        for owners in _OWNER_COLUMNS.values()
+    )
+    return any(connection.execute(query).first() is not None for query in owned)
+
+
 def count_owners_before(connection: Connection, location_id: str, before: datetime) -> int:
     """Return the number of rows that `list_owners_before` finds in all tables."""
     counts = (
