@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.system import tenants
 from ccfs.db.system.console import audit
+from ccfs.db.system.tenants import NameTaken
 from ccfs.model.errors import NotFound, OperatorError
 from ccfs.model.exports.callback_url import parse_callback_url
 from ccfs.model.identity.audit import AuditAction
@@ -27,7 +28,9 @@ async def show_app(request: ConsoleRequest) -> Response:
     return await _render_page(request, request.current_app)
 
 
-async def _render_page(request: ConsoleRequest, app: App, status: int = 200, problem: str = "") -> BytesResponse:
+async def _render_page(
+    request: ConsoleRequest, app: App, status: int = 200, problem: str = "", field: str | None = None
+) -> BytesResponse:
     def load(connection: Connection) -> dict[str, Any]:
         return {
             "accounts": tenants.get_accounts(connection, app),
@@ -40,8 +43,9 @@ async def _render_page(request: ConsoleRequest, app: App, status: int = 200, pro
     return request.render_page(
         "app.html",
         status,
+        problem,
+        field,
         app=app,
-        problem=problem,
         zones=sorted(zone for zone in available_timezones() if "/" in zone),
         max_note=MAX_NOTE_LENGTH,
         done=request.query_params.get("done", ""),
@@ -54,7 +58,7 @@ async def rename_app(request: ConsoleRequest) -> Response:
     app, name = await request.find_app(request.form.get("app", "")), request.form.get("name", "").strip()
     if not is_valid_name(name):
         problem = request.translate("The name must have 1 to 64 characters.")
-        return await _render_page(request, app, 400, problem)
+        return await _render_page(request, app, 400, problem, "name")
     return await _change(
         request, app, AuditAction.APP_RENAMED, f"{app.ak} {name}", lambda c: tenants.rename_app(c, app, name)
     )
@@ -65,7 +69,7 @@ async def change_zone(request: ConsoleRequest) -> Response:
     app, account_id, zone = request.current_app, request.form.get("account", ""), request.form.get("zone", "").strip()
     if not is_time_zone(zone):
         problem = request.translate("Enter a time zone name such as Europe/London.")
-        return await _render_page(request, app, 400, problem)
+        return await _render_page(request, app, 400, problem, "zone")
     target = f"{account_id} {zone}"
     return await _change(
         request, app, AuditAction.ACCOUNT_CHANGED, target, lambda c: tenants.set_zone(c, app, account_id, zone)
@@ -78,7 +82,7 @@ async def change_vdn(request: ConsoleRequest) -> Response:
     vdn_id, old_cc, cc_id = (_parse_number(request.form.get(name, "")) for name in ("vdn", "old_cc", "cc"))
     if vdn_id is None or old_cc is None or cc_id is None:
         problem = request.translate("The VDN and the CC must be numbers.")
-        return await _render_page(request, app, 400, problem)
+        return await _render_page(request, app, 400, problem, "cc")
     target = f"VDN {vdn_id} {account_id} CC {cc_id}"
     return await _change(
         request,
@@ -95,7 +99,7 @@ async def bind_callback(request: ConsoleRequest) -> Response:
     may_be_private = request.form.get("private") == "yes"
     if parse_callback_url(prefix) is None:
         problem = request.translate("Enter an http or https URL with a host, without user name, fragment or blanks.")
-        return await _render_page(request, app, 400, problem)
+        return await _render_page(request, app, 400, problem, "prefix")
     target = f"{app.ak} {prefix}{' (private)' if may_be_private else ''}"
     return await _change(
         request,
@@ -121,10 +125,10 @@ async def describe_key(request: ConsoleRequest) -> Response:
     name, note = (request.form.get(field, "").strip() for field in ("name", "note"))
     if name and not is_valid_name(name):
         problem = request.translate("The name must have 1 to 64 characters.")
-        return await _render_page(request, app, 400, problem)
+        return await _render_page(request, app, 400, problem, "name")
     if len(note) > MAX_NOTE_LENGTH:
         problem = request.translate("A note may have up to {most} characters.", most=MAX_NOTE_LENGTH)
-        return await _render_page(request, app, 400, problem)
+        return await _render_page(request, app, 400, problem, "note")
 
     def change(connection: Connection) -> None:
         if key is None or not tenants.describe_key(connection, app, key, name, note):
@@ -142,6 +146,9 @@ async def _change(request: ConsoleRequest, app: App, action: AuditAction, target
 
     try:
         await request.context.transaction(change_and_audit)
+    except NameTaken:
+        problem = request.translate("The name {name} is already in use.", name=request.form.get("name", "").strip())
+        return await _render_page(request, app, 400, problem, "name")
     except OperatorError:
         raise NotFound from None
     request.context.tenant_cache.invalidate()

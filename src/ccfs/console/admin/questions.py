@@ -149,6 +149,19 @@ async def ask_location_state(request: ConsoleRequest) -> Question | None:
     )
 
 
+async def ask_unbind_callback(request: ConsoleRequest) -> Question:
+    """Ask before a callback address is removed."""
+    t, app = request.translate, await request.find_app(request.form.get("app", ""))
+    return Question(
+        title=t("Remove the callback address {address}?", address=request.form.get("prefix", "")),
+        consequences=(
+            t("Exports with callback URLs that begin with it are rejected, and their callbacks are no longer sent."),
+        ),
+        action=t("Remove"),
+        cancel_path=f"/console/app?app={app.ak}",
+    )
+
+
 async def ask_remove_node(request: ConsoleRequest) -> Question:
     """Ask before a node is removed."""
     t = request.translate

@@ -65,15 +65,16 @@ def add_app(connection: Connection, name: str, ak: str, now: datetime) -> App:
 
 
 def rename_app(connection: Connection, app: App, name: str) -> None:
-    """Change the name of an app."""
-    CHANGE_COUNTER.increment(connection)
+    """Change the name of an app. Raises NameTaken if another app has it."""
+    require_free_name(connection, name, app)
     connection.execute(sa.update(schema.apps).where(schema.apps.c.id == app.id).values(name=name))
 
 
-def require_free_name(connection: Connection, name: str) -> None:
-    """Raise NameTaken if an app has the name. People choose apps by name, so those that they add differ in it."""
+def require_free_name(connection: Connection, name: str, renamed: App | None = None) -> None:
+    """Raise NameTaken if an app other than the renamed one has the name. People choose apps by name, so those differ."""
     CHANGE_COUNTER.increment(connection)
-    if any(_fold_name(app.name) == _fold_name(name) for app in list_apps(connection)):
+    others = (app for app in list_apps(connection) if renamed is None or app.id != renamed.id)
+    if any(_fold_name(app.name) == _fold_name(name) for app in others):
         raise NameTaken(name)
 
 
