@@ -1,6 +1,7 @@
 """ccfs location: add, list and drain storage locations; move files between them."""
 
 import sys
+import time
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +13,7 @@ from ccfs import logs
 from ccfs.blobs.probe import probe_location
 from ccfs.cli.common import DataFolderOption, JsonOption, open_node, print_result
 from ccfs.cli.progress import ProgressBars
-from ccfs.db.system import locations
+from ccfs.db.system import location_checks, locations
 from ccfs.db.system.jobs import blob_moves
 from ccfs.db.system.locations import LocationUsage
 from ccfs.http_server.processes.stop_signals import StopSignals
@@ -21,6 +22,8 @@ from ccfs.model.errors import OperatorError
 from ccfs.server import worker_process
 from ccfs.server.node import Node, utc_now
 from ccfs.workers.storage.mover import MoveResult
+
+READER_WAIT_SECONDS = 45.0  # in which all nodes that run try a location that was added just now
 
 location_commands = typer.Typer(help="Manage storage locations and move files between them.", no_args_is_help=True)
 
@@ -90,6 +93,7 @@ def list_locations(data: DataFolderOption = None, as_json: JsonOption = False) -
     node = open_node(data)
     with node.database.read_transaction() as connection:
         usages = locations.get_usage(connection)
+        failures = location_checks.list_failures(connection, node.liveness_timeout)
     configs = node.locations.get_configs()
     rows = [_location_to_dict(node, config, usages.get(config.id)) for config in configs.values()]
     rows += [  # rows that name a location without a configuration: an inconsistency
@@ -105,10 +109,13 @@ def list_locations(data: DataFolderOption = None, as_json: JsonOption = False) -
         for location_id in sorted(usages.keys() - configs.keys())
     ]
     text = [
-        f"{row['location']:>4}  {row['state']:9}  {row['files']:>9} files  {row['bytes']:>15} bytes  {row['root']}"
+        f"{row['location']:>4}  {row['state']:9}  {row['files']:>9} files  {row['bytes']:>15} bytes  "
+        f"{row['root']}{' (node ' + row['node'] + ')' if row['node'] else ''}"
         for row in rows
     ]
-    print_result({"locations": rows}, as_json, "\n".join(text))
+    text += [f"node {check.node_id} cannot read location {check.location_id}: {check.failure}" for check in failures]
+    unreadable = [{"node": check.node_id, "location": check.location_id, "reason": check.failure} for check in failures]
+    print_result({"locations": rows, "unreadable": unreadable}, as_json, "\n".join(text))
 
 
 @location_commands.command("drain")
@@ -140,6 +147,9 @@ def move_blobs(
     older_than: Annotated[
         float, typer.Option("--older-than", metavar="DAYS", min=0, help="Move only files older than this.")
     ] = 0,
+    no_check: Annotated[
+        bool, typer.Option("--no-check", help="Move even if a running node cannot read the target.")
+    ] = False,
     data: DataFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -147,6 +157,8 @@ def move_blobs(
     node = open_node(data)
     logs.configure_logging()
     _check_move(_get_location(node, source), _get_location(node, target))
+    if not no_check:
+        _require_readers(node, _get_location(node, target))
     stopped = StopSignals()
     before = utc_now() - timedelta(days=older_than)
     with node.database.read_transaction() as connection:
@@ -196,6 +208,27 @@ def _check_move(source: LocationConfig, target: LocationConfig) -> None:
         raise OperatorError(f"location {target.id} accepts no new files")
     if source.is_read_only:
         raise OperatorError(f"location {source.id} is read-only: files cannot be deleted there")
+
+
+def _require_readers(node: Node, target: LocationConfig) -> None:
+    """Raise OperatorError if a living node cannot read the target: what is moved there would be lost for its clients."""
+    give_up = time.monotonic() + READER_WAIT_SECONDS
+    while True:
+        with node.database.read_transaction() as connection:
+            checks = location_checks.list_by_location(connection, target.id, node.liveness_timeout)
+        if target.node:  # the other nodes read through this one
+            checks = {node_id: check for node_id, check in checks.items() if node_id == target.node}
+        waiting = [node_id for node_id, check in checks.items() if check is None]
+        if not waiting or time.monotonic() > give_up:
+            break
+        time.sleep(0.5)
+    failed = [f"node {check.node_id}: {check.failure}" for check in checks.values() if check and check.failure]
+    failed += [f"node {node_id}: has not tried it yet" for node_id in waiting]
+    if failed:
+        raise OperatorError(
+            f"nodes that run cannot read location {target.id}, so clients would not get what is moved there"
+            f" (--no-check moves all the same): {'; '.join(failed)}"
+        )
 
 
 def _location_to_dict(node: Node, config: LocationConfig, usage: LocationUsage | None) -> dict[str, Any]:

@@ -182,6 +182,14 @@ clock_times = sa.Table(  # instants that outlast a process: what the clocks show
     _text("name", primary_key=True),
     _instant("at"),
 )
+location_checks = sa.Table(  # which node can read which location
+    "location_checks",
+    METADATA,
+    _text("node_id", primary_key=True),
+    _text("location_id", primary_key=True),
+    _instant("checked_at"),
+    _text("failure"),
+)
 retention_marks = sa.Table(  # months of a table that retention will delete
     "retention_marks",
     METADATA,

@@ -24,6 +24,7 @@ from ccfs.workers.maintenance import retention
 from ccfs.workers.maintenance.clock_guard import ClockGuard
 from ccfs.workers.maintenance.retention import RetentionJob
 from ccfs.workers.pulse import Pulse
+from ccfs.workers.storage.location_checker import LocationChecker
 from ccfs.workers.storage.mover import BlobMover
 
 WAL_WARNING_BYTES = 1 << 30
@@ -95,6 +96,11 @@ def build_mover(
         is_stopped=is_stopped,
         on_progress=progress,
     )
+
+
+def build_location_checker(node: Node) -> LocationChecker:
+    """Return the step that tries all locations."""
+    return LocationChecker(node.database, node.id, node.locations)
 
 
 def build_clock_guard(node: Node) -> ClockGuard:

@@ -85,7 +85,8 @@ class _Facts:
             connection, now, trusts_all=settings.ssl_trust_all
         )
         marks = expiry.check_marks(connection)
-        self.findings = [*job_findings, *node_findings, *certificate_findings, *marks]
+        unreadable = storage.check_readers(connection, timeout)
+        self.findings = [*job_findings, *node_findings, *certificate_findings, *marks, *unreadable]
 
 
 def _convert(value: Any) -> Any:

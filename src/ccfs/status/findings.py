@@ -51,6 +51,7 @@ class FindingKind(StrEnum):
     DISK_FULL = auto()
     DISK_FILLING = auto()
     LOCATION_DRAINING = auto()
+    LOCATION_UNREADABLE = auto()
     FOLDER_UNREADABLE = auto()
     CERTIFICATE_EXPIRED = auto()
     CERTIFICATE_EXPIRING = auto()
@@ -78,6 +79,7 @@ SENTENCES: Final[Mapping[FindingKind, str]] = {
     FindingKind.DISK_FULL: "The disk of location {location} is full: {free} free.",
     FindingKind.DISK_FILLING: "The disk of location {location} will be full in {left}: {free} free.",
     FindingKind.LOCATION_DRAINING: "Location {location} is draining and takes no new files.",
+    FindingKind.LOCATION_UNREADABLE: "Node {node} cannot read location {location}: {details}",
     FindingKind.FOLDER_UNREADABLE: "The folder of location {location} cannot be opened.",
     FindingKind.CERTIFICATE_EXPIRED: "The trusted certificate {name} has expired.",
     FindingKind.CERTIFICATE_EXPIRING: "The trusted certificate {name} expires in {left}.",

@@ -4,13 +4,13 @@ import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.system import locations, status_counts
+from ccfs.db.system import location_checks, locations, status_counts
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind
 from ccfs.status.findings import Area, Finding, FindingKind, Severity, Value
 
@@ -105,6 +105,21 @@ def judge_locations(
         found.append(status)
         findings += _judge_location(status, is_unreadable=location.is_here and disk is None, min_free=min_free)
     return tuple(found), findings
+
+
+def check_readers(connection: Connection, timeout: timedelta) -> list[Finding]:
+    """Return what living nodes cannot read. `timeout`: time without a heartbeat after which a node counts as dead."""
+    return [
+        Finding(
+            kind=FindingKind.LOCATION_UNREADABLE,
+            area=Area.STORAGE,
+            severity=Severity.PROBLEM,
+            values={"node": check.node_id, "location": check.location_id, "details": check.failure},
+            path="/console/cluster",
+            command="ccfs location list",
+        )
+        for check in location_checks.list_failures(connection, timeout)
+    ]
 
 
 def _judge_location(location: LocationStatus, *, is_unreadable: bool, min_free: int) -> list[Finding]:

@@ -13,6 +13,7 @@ import typer
 from ccfs import logs
 from ccfs.cli.common import AppKeyOption, DataFolderOption, JsonOption, open_node, print_lines, print_result
 from ccfs.cli.ingest.owners import find_owner
+from ccfs.cli.ingest.served_location import find_unserved_location
 from ccfs.cli.ingest.switch_tables import open_source, parse_source
 from ccfs.cli.progress import ProgressBars
 from ccfs.db.switch_tables.address import TableAddress
@@ -263,6 +264,7 @@ def _run_ingest(node: Node, watching: bool, as_json: bool, run_pass: Callable[[I
             is_stopped=stopped.is_set if stopped else lambda: False,
             replicas=node.replicas,
         )
+        run.warn(find_unserved_location(node))
         try:
             if stopped:
                 seconds = run.settings.watch_seconds

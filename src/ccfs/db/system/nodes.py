@@ -100,8 +100,9 @@ def set_state(connection: Connection, node_id: str, state: NodeState) -> None:
 
 
 def delete(connection: Connection, node_id: str) -> None:
-    """Delete the node's row."""
+    """Delete the node's row, and what the node found of locations."""
     connection.execute(sa.delete(_TABLE).where(_TABLE.c.id == node_id))
+    connection.execute(sa.delete(schema.location_checks).where(schema.location_checks.c.node_id == node_id))
 
 
 def count_by_state(connection: Connection, liveness_timeout: timedelta) -> dict[str, int]:

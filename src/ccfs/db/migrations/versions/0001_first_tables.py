@@ -70,6 +70,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_clock_times")),
     )
     op.create_table(
+        "location_checks",
+        sa.Column("node_id", sa.Text(), nullable=False),
+        sa.Column("location_id", sa.Text(), nullable=False),
+        sa.Column("checked_at", Instant(), nullable=False),
+        sa.Column("failure", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("node_id", "location_id", name=op.f("pk_location_checks")),
+    )
+    op.create_table(
         "compatible_revision",
         sa.Column("revision", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("revision", name=op.f("pk_compatible_revision")),
