@@ -10,7 +10,7 @@ import pytest
 
 from ccfs.console.access import AccessScope, Route
 from ccfs.console.routes import ROUTES
-from ccfs.db.system import nodes, trusted_certificates
+from ccfs.db.system import nodes, tenants, trusted_certificates
 from ccfs.db.system.console import users
 from ccfs.db.system.trusted_certificates import TrustedCertificate
 from ccfs.db.tenant import deliveries
@@ -61,6 +61,7 @@ def build_requests(server: CcfsServer, call_centre: CallCentreData) -> dict[Rout
     recording, export = account | {"name": call_centre.first_recording.file_name}, app | {"id": RESPONSE_ID}
     with server.node.database.read_transaction() as connection:
         [node] = nodes.list_all(connection)
+        oldest_key = tenants.list_keys(connection, call_centre.acme)[0][0]
     return {
         ("GET", "/console/setup"): {"link": SETUP_TOKEN},
         ("POST", "/console/setup"): {"link": SETUP_TOKEN, "password": "short"},
@@ -96,7 +97,7 @@ def build_requests(server: CcfsServer, call_centre: CallCentreData) -> dict[Rout
         ("POST", "/console/cluster/location/remove"): {"location": "0"},
         ("POST", "/console/apps/key"): app,
         ("POST", "/console/apps/revoke"): app | {"key": "999999999"},
-        ("POST", "/console/apps/revoke-older"): app,
+        ("POST", "/console/apps/revoke-older"): app | {"older_than": str(oldest_key)},
         ("POST", "/console/apps/limits"): app | {"queued_exports": "x"},
         ("POST", "/console/users/add"): {"name": "?", "role": "listener"},
         ("POST", "/console/users/grant"): {"user": "basil", "role": "listener"},

@@ -86,6 +86,14 @@ def test_a_call_is_searched_played_and_downloaded(chromium: Browser, demo_site: 
         assert saved.value.path().stat().st_size in sizes
 
 
+def test_the_demo_s_source_files_exist_and_are_read(chromium: Browser, demo_site: DemoSite) -> None:
+    with open_page(chromium) as view:
+        sign_in(demo_site, view, "demo", demo_site.password)
+        view.goto(demo_site.build_url("ingest"))
+        expect(view.get_by_text("queue_log").first).to_be_visible()
+        expect(view.get_by_text("File not found")).to_have_count(0)
+
+
 def test_the_middle_of_an_hour_is_requested_by_range(chromium: Browser, demo_site: DemoSite) -> None:
     answers: list[Response] = []
     with open_page(chromium) as view:

@@ -95,6 +95,7 @@ def test_a_reread_file_adds_no_line_twice(switch_files: SwitchFiles) -> None:
     assert switch_files.request_reread(switch_files.cdr) == 303
     assert "half a li" not in switch_files.ingest_page
     assert "Waiting for next pass" in switch_files.ingest_page
+    assert "1 file is waiting for re-ingest: its lines are not counted." in switch_files.ingest_page
     assert switch_files.offered_files == set()  # once is enough
     second = switch_files.ingest()
     assert (second["cdrs"], second["known"], second["refused_count"]) == (1, 2, 0)

@@ -27,10 +27,10 @@ def require_login(request: ConsoleRequest, *, is_route: bool) -> Response:
     if is_from_script(request):
         return _add_header(request.render_error("session_ended", 401), "ended")
     path = request.http_request.path
+    if request.http_request.method == "POST" and not request.form.get("csrf"):  # no form of our pages
+        return request.render_error("stale_form", 403)
     if path == "/console/logout":
         return request.redirect("/console/login", logged_out="yes")
-    if request.http_request.method == "POST" and not request.form.get("csrf"):
-        return request.render_error("stale_form", 403)
     if request.http_request.method == "POST":
         problem = request.translate("You were signed out, so nothing was sent. Sign in to continue.")
         return password.render_login(
