@@ -4,7 +4,9 @@ from typing import Final
 
 from ccfs.model.calls.call import Direction
 from ccfs.model.calls.cdr import DeviceType
+from ccfs.model.calls.report import ReportFrequency
 from ccfs.model.calls.search import SearchOrder
+from ccfs.model.calls.statistics_slots import Step
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Role
 
@@ -63,6 +65,24 @@ OPERATIONS: Final = {
     45: "Internal transfer",
     46: "External transfer",
 }
+STATISTICS_PERIODS: Final = {
+    "today": "Today",
+    "yesterday": "Yesterday",
+    "this_week": "This week",
+    "last_week": "Last week",
+    "7": "Last 7 days",
+    "30": "Last 30 days",
+    "90": "Last 90 days",
+}
+STEPS: Final = {Step.QUARTER: "Quarter hours", Step.HOUR: "Hours", Step.DAY: "Days", Step.WEEK: "Weeks"}
+AGENT_STATES: Final = {
+    "ready": "Ready",
+    "not_ready": "Not ready",
+    "talking": "Talking",
+    "hold": "On hold",
+    "after_call": "After-call work",
+    "signed_out": "Logged out",
+}
 ROLES: Final = {
     Role.OPERATOR: "Operator",
     Role.ADMINISTRATOR: "Administrator",
@@ -88,6 +108,12 @@ ACTIONS: Final = {
     AuditAction.CALLS_SEARCHED: "Searched calls",
     AuditAction.CALL_VIEWED: "Viewed a call",
     AuditAction.STATISTICS_VIEWED: "Viewed statistics",
+    AuditAction.STATISTICS_DOWNLOADED: "Downloaded statistics as CSV",
+    AuditAction.AGENT_VIEWED: "Viewed the day of an agent",
+    AuditAction.BOARD_VIEWED: "Opened the wallboard",
+    AuditAction.TARGETS_CHANGED: "Changed the targets of an account",
+    AuditAction.REPORT_SCHEDULED: "Scheduled a report",
+    AuditAction.REPORT_DELETED: "Deleted a scheduled report",
     AuditAction.RECORDING_PLAYED: "Played a recording",
     AuditAction.RECORDING_DOWNLOADED: "Downloaded a recording",
     AuditAction.WAVEFORM_VIEWED: "Viewed a waveform",
@@ -123,6 +149,11 @@ ACTIONS: Final = {
     AuditAction.RETENTION_MARKED: "Marked a month for deletion",
     AuditAction.RETENTION_DELETED: "Deleted a month",
 }
+FREQUENCIES: Final = {
+    ReportFrequency.DAILY: "Every day",
+    ReportFrequency.WEEKLY: "Every Monday",
+    ReportFrequency.MONTHLY: "On the first of every month",
+}
 LIMITS: Final = {
     "concurrent_downloads": "Concurrent downloads",
     "concurrent_queries": "Concurrent queries",
@@ -134,6 +165,7 @@ LIMITS: Final = {
 TABLES: Final = (
     *(DEVICES, DIRECTIONS, ORDERS, SPANS, LEAVE_REASONS),
     *(OPERATIONS, ROLES, ROLE_DESCRIPTIONS, ACTIONS, LIMITS),
+    *(STATISTICS_PERIODS, STEPS, AGENT_STATES, FREQUENCIES),
 )
 
 

@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from ccfs.console.access import AccessScope, Handler, Route
-from ccfs.console.admin import apps, audit_log, callbacks, cluster, exports, ingest, settings, users
+from ccfs.console.admin import account_targets, apps, audit_log, callbacks, cluster, exports, ingest, settings, users
 from ccfs.console.bulk import pages as bulk_downloads
 from ccfs.console.calls import annotations, csv_export, search
 from ccfs.console.login import account, oidc_login, password
 from ccfs.console.request import ConsoleRequest
+from ccfs.console.statistics import agent_day, reports, wallboard
+from ccfs.console.statistics import csv_export as statistics_csv
 from ccfs.console.statistics import page as statistics
 from ccfs.model.identity.user import Permission
 from ccfs.web.responses.types import Response
@@ -63,6 +65,13 @@ ROUTES: Final = (
     Route("POST", "/console/bulk-download", bulk_downloads.delete_bulk_download, _DOWNLOAD, _ACCOUNT),
     Route("GET", "/console/bulk-download/zip", bulk_downloads.download_zip, _DOWNLOAD, _ACCOUNT),
     Route("GET", "/console/statistics", statistics.show_statistics, _SEARCH, _ANYWHERE),
+    Route("GET", "/console/statistics/csv", statistics_csv.download_statistics_csv, _DOWNLOAD, _ACCOUNT),
+    Route("GET", "/console/agent", agent_day.show_agent_day, _SEARCH, _ACCOUNT),
+    Route("GET", "/console/team", agent_day.show_team, _SEARCH, _ANYWHERE),
+    Route("GET", "/console/wallboard", wallboard.show_wallboard, _SEARCH, _ANYWHERE),
+    Route("GET", "/console/reports", reports.list_reports, _DOWNLOAD, _ANYWHERE),
+    Route("POST", "/console/reports", reports.schedule_report, _DOWNLOAD, _ACCOUNT),
+    Route("POST", "/console/reports/delete", reports.delete_report, _DOWNLOAD, _ACCOUNT),
     Route("GET", "/console/exports", exports.list_exports, _EXPORT, _ANYWHERE),
     Route("GET", "/console/export", exports.show_export, _EXPORT, _APP),
     Route("POST", "/console/export", exports.retry_export, _EXPORT, _APP),
@@ -75,6 +84,7 @@ ROUTES: Final = (
     Route("POST", "/console/apps/key", apps.add_key, _ADMINISTER, _WHOLE_APP),
     Route("POST", "/console/apps/revoke", apps.revoke_key, _ADMINISTER, _WHOLE_APP),
     Route("POST", "/console/apps/revoke-older", apps.revoke_older_keys, _ADMINISTER, _WHOLE_APP),
+    Route("POST", "/console/apps/targets", account_targets.change_targets, _ADMINISTER, _ACCOUNT),
     Route("POST", "/console/apps/limits", apps.change_limits, _OPERATE, _GLOBAL),
     Route("GET", "/console/audit", audit_log.show_audit_log, _AUDIT, _ANYWHERE),
     Route("GET", "/console/audit/csv", audit_log.download_audit_log, _AUDIT, _ANYWHERE),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.engine import Connection
 
 from ccfs.console.request import ConsoleRequest
+from ccfs.console.statistics import storage
 from ccfs.db.system import clock_times, locations, nodes, retention_marks
 from ccfs.db.system.console import audit
 from ccfs.db.system.locations import LocationUsage
@@ -99,6 +100,8 @@ async def _render_page(request: ConsoleRequest, status: int = 200, problem: str 
         alive_nodes={node.id for node in view.nodes if node.is_alive(view.now, timeout)},
         primary_location=request.context.primary_location.location_id,
         problem=problem,
+        storage=await storage.load_storage_statistics(request),
+        format_axis_size=storage.format_axis_size,
         disagreement=find_disagreement(view.clocks, bound),
     )
 
