@@ -155,9 +155,11 @@ def _get_average_talk(counts: CallStatistics) -> int:
 
 
 def format_short_duration(request: ConsoleRequest, seconds: float) -> str:
-    """Return a round duration in its largest unit."""
+    """Return a round duration in its largest unit; others as minutes and seconds."""
     if seconds >= 3600:
         return request.translate("{count} h", count=f"{seconds / 3600:,g}")
+    if seconds > 60 and seconds % 30:
+        return render.format_duration(round(seconds))
     if seconds >= 60:
         return request.translate("{count} min", count=f"{seconds / 60:g}")
     return request.translate("{count} s", count=f"{seconds:g}")

@@ -23,7 +23,7 @@ from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Permission
 from ccfs.web.responses.types import Response
 
-OLD_DATA: Final = timedelta(minutes=10)  # the board then warns
+OLD_DATA: Final = timedelta(minutes=15)  # the board then warns
 AUDIT_INTERVAL: Final = timedelta(hours=12)  # of a board that refreshes itself
 MAX_AGENTS: Final = 80
 MAX_QUEUES: Final = 20

@@ -16,7 +16,7 @@ from ccfs.model.identity.tenancy import Account, App
 
 MAX_WAIT = timedelta(hours=2)  # a caller who waits longer has left without an event
 MAX_WAITING = 1000
-_CDRS, _OPERATIONS, _VISITS, _CURSORS = schema.cdrs, schema.agent_operations, schema.queue_visits, schema.source_cursors
+_CDRS, _OPERATIONS, _VISITS = schema.cdrs, schema.agent_operations, schema.queue_visits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class LiveState:
 
     waiting: list[WaitingQueue]
     agents: list[AgentNow]
-    newest: datetime | None  # when the newest data began or were read; None without any
+    newest: datetime | None  # when the newest call or operation began; None without any
     has_queue_events: bool  # otherwise nobody knows who waits
     has_agent_events: bool
 
@@ -96,14 +96,11 @@ def _list_agents(connection: Connection, app: App, account: Account, now: dateti
 
 
 def _find_newest(connection: Connection, app: App, account: Account) -> datetime | None:
-    """Return when the newest call or operation of the account began, or a file of it was read."""
+    """Return when the newest call or operation of the account began. When a file was read says nothing of its content."""
     found: list[datetime] = []
     for table in (_CDRS, _OPERATIONS):
         query = _select_own(table, app, account, table.c.begin).order_by(table.c.begin.desc()).limit(1)
         found += connection.execute(query).scalars()
-    cursors = sa.select(_CURSORS.c.path, _CURSORS.c.read_at).where(_CURSORS.c.app == app.id)
-    rows = connection.execute(cursors.order_by(_CURSORS.c.read_at.desc()).limit(MAX_WAITING)).all()
-    found += [row.read_at for row in rows if row.path.startswith(f"{account.account_id}:")]
     return max(found, default=None)
 
 
