@@ -8,7 +8,32 @@ from typing import Final
 MAX_AXIS_LABELS: Final = 7  # that fit a phone's screen
 NICE_STEPS: Final = (1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10)  # tops of scales, close to each other, with round halves
 MIN_HEIGHT_PERCENT: Final = 0.8  # so that small amounts stay visible
-NICE_SECONDS: Final = (10, 16, 20, 30, 40, 60, 80, 120, 160, 240, 300, 360, 480, 600, 720, 960, 1200, 1800, 2400, 3600)
+NICE_SECONDS: Final = (
+    10,
+    16,
+    20,
+    30,
+    40,
+    60,
+    80,
+    120,
+    160,
+    240,
+    300,
+    360,
+    480,
+    600,
+    720,
+    960,
+    1200,
+    1800,
+    2400,
+    3600,
+    5400,
+    7200,
+    10800,
+    14400,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

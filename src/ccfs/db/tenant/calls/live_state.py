@@ -53,7 +53,8 @@ class LiveState:
 def load_live_state(connection: Connection, app: App, account: Account, now: datetime) -> LiveState:
     """Return the state of an account."""
     agents = _list_agents(connection, app, account, now)
-    has_visits = connection.execute(_select_own(_VISITS, app, account, _VISITS.c.queue).limit(1)).first() is not None
+    any_visit = _select_own(_VISITS, app, account, _VISITS.c.queue).order_by(_VISITS.c.switch_leg_id).limit(1)
+    has_visits = connection.execute(any_visit).first() is not None
     return LiveState(
         waiting=_list_waiting(connection, app, account, now),
         agents=agents,
