@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -42,10 +43,10 @@ def add_account(console_server: CcfsServer, call_centre: CallCentreData) -> AddA
 
 
 def make_operation(
-    account: str, number: int, begin: datetime, minutes: float | None, op_type: int, agent: str = "700", **more: str
+    account: str, number: int, begin: datetime, minutes: float | None, op_type: int, agent: str = "700", **more: Any
 ) -> AgentOperation:
     end = None if minutes is None else begin + minutes * MINUTE
-    values = {"vdn_id": "1", "cc_id": "1", **more}
+    values: dict[str, Any] = {"vdn_id": "1", "cc_id": "1", **more}
     return AgentOperation(
         id=f"{account}-{number}", account_id=account, agent_id=agent, begin=begin, end=end, op_type=op_type, **values
     )
@@ -58,7 +59,7 @@ def make_visit(number: int, queue: str, entered: datetime, **more: datetime | No
 
 def test_an_agent_s_day_has_totals_and_links_its_calls(signed_in: SignIn, add_account: AddAccount) -> None:
     at = DAY + timedelta(hours=8)  # 09:00 in London
-    rows = [
+    rows: list[tuple[datetime, float | None, int, dict[str, Any]]] = [
         (at, 60, AgentOperationType.SIGN_IN, {}),
         (at + 60 * MINUTE, 4, AgentOperationType.TALKING, {"call_id": "1774771200-1", "skill_id": "sales"}),
         (at + 64 * MINUTE, 30, AgentOperationType.AFTER_CALL, {"call_id": "1774771200-1", "skill_id": "sales"}),
@@ -67,7 +68,12 @@ def test_an_agent_s_day_has_totals_and_links_its_calls(signed_in: SignIn, add_ac
         (at + 120 * MINUTE, None, AgentOperationType.SIGN_OUT, {}),
     ]
     operations = [make_operation("acme-day", number, *row[:3], **row[3]) for number, row in enumerate(rows)]
-    talk = {"call_begin": at + 60 * MINUTE, "call_end": at + 64 * MINUTE, "begin": at + 59 * MINUTE, "agent_id": "700"}
+    talk: dict[str, Any] = {
+        "call_begin": at + 60 * MINUTE,
+        "call_end": at + 64 * MINUTE,
+        "begin": at + 59 * MINUTE,
+        "agent_id": "700",
+    }
     account = add_account("acme-day", 61, operations, [make_leg("acme-day", "1774771200-1", **talk)], [])
     olga = signed_in("olga")
     path = f"/console/agent?account={account}&agent=700&day=2026-03-29"

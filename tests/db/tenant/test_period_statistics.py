@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from math import ceil
 from random import Random
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -65,7 +66,7 @@ def make_operations(random: Random, window: TimeWindow) -> list[AgentOperation]:
             kind = random.choice(OPERATION_TYPES)
             is_last = end >= window.end
             number = len(operations)
-            values = {"account_id": "100", "agent_id": agent, "vdn_id": "8", "cc_id": "1"}
+            values: dict[str, Any] = {"account_id": "100", "agent_id": agent, "vdn_id": "8", "cc_id": "1"}
             queue = random.choice((*QUEUES, ""))
             operations.append(
                 AgentOperation(
