@@ -56,7 +56,7 @@ class ViewedDay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentDay:
-    """What an agent did on a day."""
+    """An agent's states and calls of a day."""
 
     operations: list[OperationRow]
     times: AgentTimes

@@ -1,4 +1,4 @@
-"""What agents did in a period, from their operations, for statistics and the pages of agents."""
+"""Agents' operations of a period, for statistics and the pages of agents."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the events of a switch say about an account right now: callers who wait, states of agents, and how new they are."""
+"""The state of an account right now, from the events of its switch: callers who wait, states of agents, and how new they are."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
