@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from ccfs.db.tenant import deliveries
 from ccfs.model.exports.delivery import Delivery
 from ccfs.model.exports.export import ExportKind
-from tests.console.call_centre_data import CallCentreData
+from tests.console.call_centre_data import BEGIN, CallCentreData
 from tests.console.chromium import find_violations, open_browser, open_page
 from tests.console.console_client import PASSWORD
 from tests.server.ccfs_server import CcfsServer
@@ -81,7 +81,9 @@ def test_every_page_is_accessible(
             f"export?app={call_centre.acme.ak}&id={RESPONSE_ID}",
         )
         again = f"callbacks/retry?app={call_centre.acme.ak}&receiver=http://127.0.0.1:9"
-        more = (f"callbacks?app={call_centre.acme.ak}", again, "statistics?from=2001-01-01&to=2001-01-02")
+        day = f"account={call_centre.account_param}&day={BEGIN:%Y-%m-%d}"
+        agents = (f"agent?{day}&agent=512", f"team?{day}", f"wallboard?{day}", f"reports?{day}")
+        more = (f"callbacks?app={call_centre.acme.ak}", again, "statistics?from=2001-01-01&to=2001-01-02", *agents)
         for path in (*PAGES, call, export, "calls?caller=1", *more):
             view.goto(build_url(console_server, path))
             found[path] = find_violations(view)

@@ -26,6 +26,8 @@ UNTRANSLATED_NAMES = {
     "ms",
     "narrow",
     "medium",
+    "wide",
+    "board-page",
     "WAV",
     "MP3",
     "Opus",

@@ -23,6 +23,7 @@ UNCOMPARED_TABLES = (
     "audit_log",
     "console_sessions",
     "call_statistics",
+    "daily_statistics",
     "storage_statistics",
 )  # changed by viewing, and by the worker
 
@@ -49,6 +50,18 @@ FOREIGN_REQUESTS: dict[RouteKey, str | Callable[[CallCentreData], FormFields]] =
         build_account_fields(call_centre) | {"name": call_centre.other_app_recording.file_name}
     ),
     ("GET", "/console/statistics"): build_account_fields,
+    ("GET", "/console/statistics/csv"): build_account_fields,
+    ("GET", "/console/agent"): lambda call_centre: build_account_fields(call_centre) | {"agent": "512"},
+    ("GET", "/console/team"): build_account_fields,
+    ("GET", "/console/wallboard"): build_account_fields,
+    ("GET", "/console/reports"): build_account_fields,
+    ("POST", "/console/reports"): lambda call_centre: (
+        build_account_fields(call_centre) | {"frequency": "daily", "format": "csv"}
+    ),
+    ("POST", "/console/reports/delete"): lambda call_centre: build_account_fields(call_centre) | {"id": "d" * 32},
+    ("POST", "/console/apps/targets"): lambda call_centre: (
+        build_account_fields(call_centre) | {"service_level": "30", "after_call": "30"}
+    ),
     ("GET", "/console/waveform"): lambda call_centre: (
         build_account_fields(call_centre) | {"name": call_centre.other_app_recording.file_name}
     ),

@@ -18,7 +18,16 @@ from ccfs.db.export_csv import iter_csv_chunks
 from ccfs.db.system import maintenance, storage_statistics
 from ccfs.db.system.jobs import blob_moves
 from ccfs.db.tenant import lost_blobs, recordings
-from ccfs.db.tenant.calls import agent_operations, call_lookup, call_search, call_statistics, cdrs, queue_visits
+from ccfs.db.tenant.calls import (
+    agent_operations,
+    agent_states,
+    call_lookup,
+    call_search,
+    call_statistics,
+    cdrs,
+    live_state,
+    queue_visits,
+)
 from ccfs.db.tenant.calls.agent_operations import OperationSpan
 from ccfs.db.tenant.ingest import expected_recordings, ingest_state, recording_sources, unassigned_records
 from ccfs.model.blobs.orphan import BlobOwner, BlobOwnerTable, OrphanedBlob
@@ -27,7 +36,7 @@ from ccfs.model.calls.search import CallSearch, SearchOrder
 from ccfs.model.calls.statistics import QUARTER_HOUR, quarter_start
 from ccfs.model.exports.export import ExportFilter, ExportTable
 from ccfs.model.exports.time_window import TimeWindow
-from ccfs.model.identity.tenancy import App
+from ccfs.model.identity.tenancy import Account, App
 from tests.db import console_queries
 from tests.db.large_tables import make_cdr, make_operation, make_recording, make_skill_change
 from tests.db.sample_rows import MINUTE, NOW
@@ -112,6 +121,19 @@ QUERIES: dict[str, QueryAction] = {
     "statistics of a day": lambda c, app: call_statistics.load_statistics(
         c, app, "100", TimeWindow(begin=NOW, end=NOW + timedelta(days=1))
     ),
+    "statistics of queues and agents": lambda c, app: call_statistics.load_groups(
+        c, app, "100", TimeWindow(begin=NOW, end=NOW + timedelta(days=1))
+    ),
+    "dirty statistics of an account": lambda c, app: call_statistics.count_dirty(
+        c, app, "100", TimeWindow(begin=NOW, end=NOW + timedelta(days=1))
+    ),
+    "agents' states": lambda c, app: agent_states.list_operations(
+        c, app, "100", TimeWindow(begin=NOW, end=NOW + MINUTE)
+    ),
+    "an agent's states": lambda c, app: agent_states.list_operations(
+        c, app, "100", TimeWindow(begin=NOW, end=NOW + MINUTE), ["5"]
+    ),
+    "live state": lambda c, app: live_state.load_live_state(c, app, Account(account_id="100"), NOW + MINUTE),
     "stale storage of a month": lambda c, _app: storage_statistics.find_next_stale(c, NOW),
     "storage of a month": lambda c, _app: storage_statistics.count_recordings(c, "0", 202605),
     "export of calls": make_export_action("call"),

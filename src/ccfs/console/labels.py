@@ -2,10 +2,12 @@
 
 from typing import Final
 
+from ccfs.console.audit_labels import ACTION_KINDS, ACTIONS, AUDIT_PERIODS, AUDIT_SENTENCES, SEARCH_FIELDS
 from ccfs.model.calls.call import Direction
 from ccfs.model.calls.cdr import DeviceType
+from ccfs.model.calls.report import ReportFrequency
 from ccfs.model.calls.search import SearchOrder
-from ccfs.model.identity.audit import AuditAction
+from ccfs.model.calls.statistics_slots import Step
 from ccfs.model.identity.user import Role
 from ccfs.settings.api import ApiSettings
 from ccfs.settings.app_limits import AppLimitSettings
@@ -76,6 +78,24 @@ OPERATIONS: Final = {
     45: "Internal transfer",
     46: "External transfer",
 }
+STATISTICS_PERIODS: Final = {
+    "today": "Today",
+    "yesterday": "Yesterday",
+    "this_week": "This week",
+    "last_week": "Last week",
+    "7": "Last 7 days",
+    "30": "Last 30 days",
+    "90": "Last 90 days",
+}
+STEPS: Final = {Step.QUARTER: "Quarter hours", Step.HOUR: "Hours", Step.DAY: "Days", Step.WEEK: "Weeks"}
+AGENT_STATES: Final = {
+    "ready": "Ready",
+    "not_ready": "Not ready",
+    "talking": "Talking",
+    "hold": "On hold",
+    "after_call": "After-call work",
+    "signed_out": "Logged out",
+}
 ROLES: Final = {
     Role.OPERATOR: "Operator",
     Role.ADMINISTRATOR: "Administrator",
@@ -89,69 +109,6 @@ ROLE_DESCRIPTIONS: Final = {
     Role.EXPORTER: "Has all permissions of a listener. Downloads calls and recordings, views and retries exports and callbacks.",
     Role.LISTENER: "Searches calls, plays recordings and adds annotations.",
     Role.AUDITOR: "Reads the audit log. Cannot view or play calls.",
-}
-ACTIONS: Final = {
-    AuditAction.LOGGED_IN: "Signed in",
-    AuditAction.LOGIN_FAILED: "Sign-in failed",
-    AuditAction.LOGGED_OUT: "Signed out",
-    AuditAction.PASSWORD_REJECTED: "Entered a wrong password",
-    AuditAction.PASSWORD_SET: "Set a password",
-    AuditAction.SECOND_FACTOR_ENABLED: "Turned on two-factor authentication",
-    AuditAction.SECOND_FACTOR_DISABLED: "Turned off two-factor authentication",
-    AuditAction.CALLS_SEARCHED: "Searched calls",
-    AuditAction.CALL_VIEWED: "Viewed a call",
-    AuditAction.STATISTICS_VIEWED: "Viewed statistics",
-    AuditAction.RECORDING_PLAYED: "Played a recording",
-    AuditAction.RECORDING_DOWNLOADED: "Downloaded a recording",
-    AuditAction.API_RECORDING_DOWNLOADED: "Downloaded a recording through the API",
-    AuditAction.WAVEFORM_VIEWED: "Viewed a waveform",
-    AuditAction.ANNOTATION_ADDED: "Added an annotation",
-    AuditAction.ANNOTATION_DELETED: "Deleted an annotation",
-    AuditAction.CALLS_DOWNLOADED: "Downloaded calls as CSV",
-    AuditAction.BULK_DOWNLOAD_REQUESTED: "Requested a bulk download",
-    AuditAction.BULK_DOWNLOAD_SAVED: "Downloaded recordings in bulk",
-    AuditAction.BULK_DOWNLOAD_DELETED: "Deleted a bulk download",
-    AuditAction.DELIVERY_RETRIED: "Resent a callback",
-    AuditAction.EXPORT_RETRIED: "Retried an export",
-    AuditAction.APP_ADDED: "Added an app",
-    AuditAction.APP_LIMITED: "Changed the limits of an app",
-    AuditAction.APP_RENAMED: "Renamed an app",
-    AuditAction.ACCOUNT_ADDED: "Added an account",
-    AuditAction.ACCOUNT_CHANGED: "Changed the time zone of an account",
-    AuditAction.VDN_CHANGED: "Changed a VDN",
-    AuditAction.CALLBACK_BOUND: "Added a callback address",
-    AuditAction.CALLBACK_UNBOUND: "Removed a callback address",
-    AuditAction.KEY_DESCRIBED: "Described a key",
-    AuditAction.SESSIONS_ENDED: "Ended sessions",
-    AuditAction.NODE_REMOVED: "Removed a node",
-    AuditAction.LOCATION_ADDED: "Added a location",
-    AuditAction.LOCATION_REMOVED: "Removed a location",
-    AuditAction.KEY_ADDED: "Added a key",
-    AuditAction.KEY_REVOKED: "Revoked a key",
-    AuditAction.USER_ADDED: "Added a user",
-    AuditAction.USER_DISABLED: "Disabled a user",
-    AuditAction.USER_ENABLED: "Enabled a user",
-    AuditAction.USER_RESET: "Reset a user's credentials",
-    AuditAction.USER_LINKED: "Linked a user to single sign-on",
-    AuditAction.ROLE_GRANTED: "Assigned a role",
-    AuditAction.ROLE_REVOKED: "Removed a role",
-    AuditAction.AUDIT_LOG_DOWNLOADED: "Downloaded the audit log",
-    AuditAction.CERTIFICATE_ADDED: "Added a trusted certificate",
-    AuditAction.CERTIFICATE_REMOVED: "Removed a trusted certificate",
-    AuditAction.DELIVERIES_RETRIED: "Resent the failed callbacks of a receiver",
-    AuditAction.INGEST_RETRIED: "Requested re-ingest of a file",
-    AuditAction.NODE_DRAINED: "Drained a node",
-    AuditAction.NODE_RESUMED: "Resumed a node",
-    AuditAction.LOCATION_DRAINED: "Drained a location",
-    AuditAction.LOCATION_RESUMED: "Resumed a location",
-    AuditAction.RETENTION_MARKED: "Marked a month for deletion",
-    AuditAction.RETENTION_DELETED: "Deleted a month",
-}
-ACTION_KINDS: Final = {
-    "heard": "Plays and downloads",
-    "viewed": "Searches and views",
-    "logins": "Sign-ins",
-    "changes": "Changes",
 }
 SETTING_GROUPS: Final[dict[type[SettingsGroup], str]] = {
     NodeSettings: "Node",
@@ -178,48 +135,6 @@ SETTING_UNITS: Final = {  # by the end of a setting's name; the longer end first
     "_mb": "MB",
     "_gb": "GB",
 }
-AUDIT_PERIODS: Final = {
-    "today": "Today",
-    "yesterday": "Yesterday",
-    "7": "Last 7 days",
-    "30": "Last 30 days",
-    "90": "Last 90 days",
-}
-# Sentences of the audit log; {call}, {file}, {search} and {export} are links. Other actions are shown with their target.
-AUDIT_SENTENCES: Final = {
-    AuditAction.CALL_VIEWED: "Viewed call {call}",
-    AuditAction.RECORDING_PLAYED: "Played {file} of call {call}",
-    AuditAction.RECORDING_DOWNLOADED: "Downloaded {file} of call {call}",
-    AuditAction.API_RECORDING_DOWNLOADED: "Downloaded {file} of call {call} through the API",
-    AuditAction.WAVEFORM_VIEWED: "Viewed the waveform of {file} of call {call}",
-    AuditAction.ANNOTATION_ADDED: "Annotated {file} of call {call}",
-    AuditAction.ANNOTATION_DELETED: "Deleted an annotation of {file} of call {call}",
-    AuditAction.CALLS_SEARCHED: "Searched calls: {search}",
-    AuditAction.CALLS_DOWNLOADED: "Downloaded calls as CSV: {search}",
-    AuditAction.STATISTICS_VIEWED: "Viewed statistics: {search}",
-    AuditAction.AUDIT_LOG_DOWNLOADED: "Downloaded the audit log: {search}",
-    AuditAction.EXPORT_RETRIED: "Retried export {export}",
-    AuditAction.DELIVERY_RETRIED: "Resent the callback of export {export}",
-}
-SEARCH_FIELDS: Final = {
-    "id": "Call ID",
-    "caller": "Caller",
-    "callee": "Called number",
-    "agent": "Agent",
-    "queue": "Queue",
-    "direction": "Direction",
-    "min_talk": "Talk time at least",
-    "max_talk": "Talk time at most",
-    "recorded": "Recording",
-    "sort": "Sort by",
-    "period": "Period",
-    "from": "From",
-    "to": "To",
-    "actor": "User",
-    "action": "Action",
-    "call": "Call",
-    "zone": "Time zone",
-}
 SEVERITIES: Final = {Severity.PROBLEM: "Problem", Severity.WARNING: "Warning", Severity.NOTICE: "Notice"}
 AREAS: Final = {
     Area.INGEST: "Ingest",
@@ -230,6 +145,11 @@ AREAS: Final = {
     Area.STORAGE: "Locations",
     Area.CERTIFICATES: "Certificates",
     Area.RETENTION: "Retention",
+}
+FREQUENCIES: Final = {
+    ReportFrequency.DAILY: "Every day",
+    ReportFrequency.WEEKLY: "Every Monday",
+    ReportFrequency.MONTHLY: "On the first of every month",
 }
 LIMITS: Final = {
     "concurrent_downloads": "Concurrent downloads",
@@ -265,6 +185,7 @@ TABLES: Final = (
     *(SEVERITIES, AREAS, SENTENCES, ACTION_KINDS, AUDIT_SENTENCES, SEARCH_FIELDS, AUDIT_PERIODS),
     *(SETTING_GROUPS, SETTING_UNITS),
     *(START_PAGES, DRAFT_FIELDS),
+    *(STATISTICS_PERIODS, STEPS, AGENT_STATES, FREQUENCIES),
 )
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from ccfs.console import home
 from ccfs.console.access import AccessScope, Handler, Route
 from ccfs.console.admin import (
+    account_targets,
     app_settings,
     apps,
     audit_export,
@@ -27,6 +28,8 @@ from ccfs.console.calls import annotations, csv_export, missing_recordings, sear
 from ccfs.console.calls import questions as call_questions
 from ccfs.console.login import account, drafts, oidc_login, own_sessions, password
 from ccfs.console.request import ConsoleRequest
+from ccfs.console.statistics import agent_day, reports, wallboard
+from ccfs.console.statistics import csv_export as statistics_csv
 from ccfs.console.statistics import page as statistics
 from ccfs.model.identity.user import Permission
 from ccfs.web.responses.types import Response
@@ -98,6 +101,20 @@ ROUTES: Final = (
     ),
     Route("GET", "/console/bulk-download/zip", bulk_downloads.download_zip, _DOWNLOAD, _ACCOUNT),
     Route("GET", "/console/statistics", statistics.show_statistics, _SEARCH, _ANYWHERE),
+    Route("GET", "/console/statistics/csv", statistics_csv.download_statistics_csv, _DOWNLOAD, _ACCOUNT),
+    Route("GET", "/console/agent", agent_day.show_agent_day, _SEARCH, _ACCOUNT),
+    Route("GET", "/console/team", agent_day.show_team, _SEARCH, _ANYWHERE),
+    Route("GET", "/console/wallboard", wallboard.show_wallboard, _SEARCH, _ANYWHERE),
+    Route("GET", "/console/reports", reports.list_reports, _DOWNLOAD, _ANYWHERE),
+    Route("POST", "/console/reports", reports.schedule_report, _DOWNLOAD, _ACCOUNT),
+    Route(
+        "POST",
+        "/console/reports/delete",
+        reports.delete_report,
+        _DOWNLOAD,
+        _ACCOUNT,
+        question=reports.ask_delete_report,
+    ),
     Route("GET", "/console/exports", exports.list_exports, _EXPORT, _ANYWHERE),
     Route("GET", "/console/export", exports.show_export, _EXPORT, _APP),
     Route("POST", "/console/export", exports.retry_export, _EXPORT, _APP),
@@ -117,6 +134,7 @@ ROUTES: Final = (
         _WHOLE_APP,
         question=questions.ask_revoke_older_keys,
     ),
+    Route("POST", "/console/apps/targets", account_targets.change_targets, _ADMINISTER, _ACCOUNT),
     Route("POST", "/console/apps/limits", apps.change_limits, _OPERATE, _GLOBAL),
     Route("GET", "/console/app", app_settings.show_app, _ADMINISTER, _WHOLE_APP),
     Route("POST", "/console/app/rename", app_settings.rename_app, _OPERATE, _GLOBAL),

@@ -1,7 +1,7 @@
 """Tables as job queues: each due row is a job, which a worker claims with a conditional update.
 
 A claim sets `due_at` to the end of the lease, so if a worker dies, its job automatically becomes due again. All further
-updates are conditional on the lease: a worker that has lost it cannot change anything. The four queues are at the end
+updates are conditional on the lease: a worker that has lost it cannot change anything. The queues are at the end
 of the file.
 """
 
@@ -215,6 +215,7 @@ def parse_claim(row: sa.Row[Any]) -> dict[str, Any]:
 
 EXPORTS = JobQueue(schema.exports, claims="attempts", group="app", keeps_dead_leases=True)
 BULK_DOWNLOADS = JobQueue(schema.bulk_downloads, claims="attempts", group="app")
+REPORTS = JobQueue(schema.report_schedules, claims="attempts", group="app")
 DELIVERIES = JobQueue(schema.deliveries, claims="claims", group="lane")  # so that a slow receiver delays no other
 ORPHANS = JobQueue(
     schema.orphaned_blobs,

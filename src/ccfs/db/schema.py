@@ -76,8 +76,8 @@ def _text(name: str, **options: Any) -> sa.Column[str]:
     return sa.Column(name, sa.Text, nullable=False, **options)
 
 
-def _number(name: str) -> sa.Column[int]:
-    return sa.Column(name, sa.Integer, nullable=False)
+def _number(name: str, **options: Any) -> sa.Column[int]:
+    return sa.Column(name, sa.Integer, nullable=False, **options)
 
 
 def _instant(name: str, *, required: bool = True) -> sa.Column[datetime]:
@@ -122,6 +122,8 @@ accounts = sa.Table(
     _text("account_id"),
     _text("zone"),
     _instant("created_at"),
+    _number("service_level_seconds", server_default="20"),  # waiting time within which a call should be answered
+    _number("after_call_seconds", server_default="60"),  # after-call work counts for so long at most
     sa.PrimaryKeyConstraint("app", "account_id"),
 )
 vdns = sa.Table(
@@ -345,10 +347,27 @@ call_statistics = sa.Table(  # statistics of an account's calls of 15 minutes (t
     sa.Column("version", sa.BigInteger, nullable=False),  # incremented by every change of the CDRs
     sa.Column("counted_version", sa.BigInteger, nullable=False),  # `version` at the last count
     _text("statistics"),
+    _text("details"),  # of queues and agents
     sa.PrimaryKeyConstraint("app", "account_id", "begin"),
 )
 _is_stale = call_statistics.c.version != call_statistics.c.counted_version
 sa.Index("ix_call_statistics_old", call_statistics.c.begin, sqlite_where=_is_stale, postgresql_where=_is_stale)
+daily_statistics = sa.Table(  # of a day of an account's clock (tenant/calls/daily_statistics.py)
+    "daily_statistics",
+    METADATA,
+    _app(),
+    _text("account_id"),
+    _instant("begin"),
+    _instant("end"),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("counted_version", sa.BigInteger, nullable=False),
+    _text("statistics"),
+    _text("details"),
+    _text("times"),  # of agents
+    sa.PrimaryKeyConstraint("app", "account_id", "begin"),
+)
+_is_stale_day = daily_statistics.c.version != daily_statistics.c.counted_version
+sa.Index("ix_daily_statistics_old", daily_statistics.c.end, sqlite_where=_is_stale_day, postgresql_where=_is_stale_day)
 storage_statistics = sa.Table(  # recordings of a month that a location still has (system/storage_statistics.py)
     "storage_statistics",
     METADATA,
@@ -383,8 +402,10 @@ agent_operations = sa.Table(
     _text("location_id"),
     _text("logon_sn"),
     _text("skill_info_sn"),
+    _text("reason"),  # of a pause, as the switch names it; not part of agentOprInfo.csv
     sa.PrimaryKeyConstraint("app", "id", "begin"),
     sa.Index(None, "app", "begin"),
+    sa.Index(None, "app", "account_id", "begin", "agent_id"),
     sa.Index(None, "app", "account_id", "agent_id", "end"),
     postgresql_partition_by="RANGE (begin)",
 )
@@ -503,6 +524,15 @@ queue_visits = sa.Table(
     _text("agent"),
     _text("outcome"),
     sa.PrimaryKeyConstraint("app", "account_id", "switch_leg_id", "queue"),
+)
+_is_waiting = queue_visits.c.connected_at.is_(None) & queue_visits.c.left_at.is_(None)
+sa.Index(
+    "ix_queue_visits_waiting",
+    queue_visits.c.app,
+    queue_visits.c.account_id,
+    queue_visits.c.entered_at,
+    sqlite_where=_is_waiting,
+    postgresql_where=_is_waiting,
 )
 source_cursors = sa.Table(
     "source_cursors",
@@ -899,6 +929,37 @@ sa.Index(
     bulk_downloads.c.app,
     sqlite_where=_bulk_download_is_leased,
     postgresql_where=_bulk_download_is_leased,
+)
+report_schedules = sa.Table(  # reports that are due again and again (tenant/report_schedules.py)
+    "report_schedules",
+    METADATA,
+    _text("id", primary_key=True),
+    _app(),
+    _text("account_id"),
+    sa.Column("user_id", sa.Integer, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    _text("frequency"),
+    _text("format"),
+    _text("queues"),  # JSON; [] for all
+    _text("recipients"),  # JSON; [] for the folder of reports
+    _text("texts"),  # JSON: the texts of the report in the language of its user
+    _instant("created_at"),
+    _text("state"),
+    _instant("due_at", required=False),
+    _text("lease"),
+    _number("attempts"),
+    _text("error"),
+    _instant("planned_at"),  # when the period of the next report has ended
+    _instant("last_run_at", required=False),
+    _text("last_result"),
+    sa.Index(None, "app", "account_id"),
+)
+_report_is_due = report_schedules.c.state == "due"
+sa.Index(
+    "ix_report_schedules_due",
+    report_schedules.c.app,
+    report_schedules.c.due_at,
+    sqlite_where=_report_is_due,
+    postgresql_where=_report_is_due,
 )
 bulk_download_items = sa.Table(
     "bulk_download_items",

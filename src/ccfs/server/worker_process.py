@@ -24,6 +24,8 @@ from ccfs.workers.maintenance import retention
 from ccfs.workers.maintenance.clock_guard import ClockGuard
 from ccfs.workers.maintenance.retention import RetentionJob
 from ccfs.workers.pulse import Pulse
+from ccfs.workers.reports.mail import MailServer
+from ccfs.workers.reports.worker import ReportDeps, ReportWorker
 from ccfs.workers.storage.location_checker import LocationChecker
 from ccfs.workers.storage.mover import BlobMover
 
@@ -147,6 +149,28 @@ def build_retention_job(node: Node, clocks: ClockGuard) -> RetentionJob:
     rows = node.settings.retention_months
     stay = retention.RetentionPolicy(row_months=rows, recording_months=node.settings.recording_retention_months or rows)
     return RetentionJob(node.database, stay, utc_now, clocks)
+
+
+def build_report_worker(node: Node, heart: Heartbeat) -> ReportWorker:
+    """Return the worker that makes scheduled reports."""
+    settings = node.settings
+    mail = MailServer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        tls=settings.smtp_tls,
+        user=settings.smtp_user,
+        password=settings.smtp_password,
+        sender=settings.smtp_sender,
+    )
+    return ReportWorker(
+        ReportDeps(
+            database=node.database,
+            folder=settings.data / "reports",
+            mail=mail,
+            now=heart.now,
+            is_draining=lambda: heart.is_draining,
+        )
+    )
 
 
 def build_bulk_download_worker(node: Node, heart: Heartbeat) -> BulkDownloadWorker:

@@ -18,6 +18,7 @@ from ccfs.settings.http import HttpSettings
 from ccfs.settings.ingest import IngestSettings
 from ccfs.settings.lockout import LockoutSettings
 from ccfs.settings.node import NodeSettings
+from ccfs.settings.reports import ReportSettings
 from ccfs.settings.retention import RetentionSettings
 from ccfs.settings.storage import StorageSettings
 
@@ -33,6 +34,7 @@ class Settings(
     CallbackSettings,
     ExportSettings,
     LockoutSettings,
+    ReportSettings,
     ApiSettings,
     StorageSettings,
     NodeSettings,

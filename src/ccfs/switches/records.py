@@ -72,6 +72,7 @@ class AgentEvent:
     written_key: str = ""  # the source_key under the member's name as written, where the agent's number was known
     is_state: bool = True  # a state that lasts until the agent's next one; False: a moment
     phone_no: str = ""
+    reason: str = ""  # of a pause, as the switch names it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,9 @@
 """The statistics page: counts, permissions, periods and slots, charts."""
 
+import csv
 import re
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from urllib.parse import urlencode
@@ -11,7 +13,7 @@ import pytest
 
 from ccfs.console.calls.search_form import InvalidSearch
 from ccfs.console.statistics import charts, periods
-from ccfs.model.calls.statistics import QUARTER_HOUR, CallStatistics
+from ccfs.model.calls.statistics_slots import Step, list_days, split_window
 from tests.console.call_centre_data import HOSTILE_TEXT, CallCentreData
 from tests.console.conftest import SignIn
 from tests.console.console_client import ConsoleClient, extract_text
@@ -31,24 +33,28 @@ def wait_for_statistics(client: ConsoleClient, path: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("query", "calls", "answered"),
-    [("", "4", "75.0%"), ("&direction=outbound", "1", "100.0%"), ("&direction=inbound", "3", "66.7%")],
+    ("query", "calls", "answered", "wait"),
+    [
+        ("", "4", "75.0%", "25"),
+        ("&direction=outbound", "1", "100.0%", "20"),
+        ("&direction=inbound", "3", "66.7%", "27"),
+    ],
 )
 def test_statistics_count_what_the_search_finds(
-    signed_in: SignIn, call_centre: CallCentreData, query: str, calls: str, answered: str
+    signed_in: SignIn, call_centre: CallCentreData, query: str, calls: str, answered: str, wait: str
 ) -> None:
     lucy = signed_in("lucy")
     wait_for_statistics(lucy, "/console/statistics")
     text = lucy.get_text(f"/console/statistics?account={call_centre.account_param}{query}")
-    assert f"Total calls {calls} Answered {answered}" in text
-    assert "Median wait 0:20" in text
+    assert f"Offered {calls} before: 0 Answered {answered}" in text
+    assert f"Average wait 0:{wait}" in text
 
 
 def test_an_hour_without_calls_is_shown_without_a_link(signed_in: SignIn, call_centre: CallCentreData) -> None:
     wait_for_statistics(signed_in("lucy"), "/console/statistics")
     page = signed_in("lucy").get(f"/console/statistics?account={call_centre.account_param}&period=90").body.decode()
-    assert page.count("<g><title>") == 3 * 90
-    links = re.findall(r'href="/console/calls\?([^"]*from=[^"]*)"', page)
+    assert page.count("<g><title>") == 4 * 90
+    links = set(re.findall(r'href="/console/calls\?([^"]*from=[^"]*)"', page))
     assert 1 <= len(links) <= 2  # the call centre's calls may lie on both sides of midnight
     found = [signed_in("lucy").get_text("/console/calls?" + slot.replace("&amp;", "&")) for slot in links]
     assert any("calls" in slot or "1 call" in slot for slot in found)
@@ -74,10 +80,60 @@ def test_statistics_are_of_permitted_accounts_and_viewing_them_is_audited(
     )
 
 
+def test_queues_and_agents_have_figures_of_their_own(signed_in: SignIn, call_centre: CallCentreData) -> None:
+    lucy, path = signed_in("lucy"), f"/console/statistics?account={call_centre.account_param}&period=30"
+    text = wait_for_statistics(lucy, path)
+    assert re.search(r"sales 4 3 1 75\.0% 50\.0% 0:25 0:40 2:00", text), text
+    assert re.search(r" 512 2 2 0 2:00 0:00 1:00 ", text), text  # after-call work of two minutes counts for one
+    of_queue = lucy.get_text(f"{path}&queue=sales&direction=outbound")
+    assert "Queue: sales" in of_queue
+    assert "Offered 1 before: 0 Answered 100.0%" in of_queue
+    page = lucy.get(f"{path}&agent=513").body.decode()
+    links = set(re.findall(r'href="/console/calls\?([^"]*agent=513[^"]*)"', page))
+    assert len(links) == 1
+    assert "1 call" in lucy.get_text("/console/calls?" + links.pop().replace("&amp;", "&"))
+
+
+def test_figures_are_downloaded_as_csv_with_permission(signed_in: SignIn, call_centre: CallCentreData) -> None:
+    query = f"account={call_centre.account_param}&period=30"
+    wait_for_statistics(signed_in("emil"), f"/console/statistics?{query}")
+    reply = signed_in("emil").get(f"/console/statistics/csv?{query}")
+    rows = list(csv.DictReader(reply.body.decode("utf-8-sig").splitlines()))
+    totals = [(row["kind"], row["name"], row["offered"], row["service_level"]) for row in rows if row["kind"] != "slot"]
+    assert totals[:2] == [("total", "", "4", "0.5000"), ("queue", "sales", "4", "0.5000")]
+    assert sum(int(row["offered"]) for row in rows if row["kind"] == "slot") == 4
+    assert signed_in("lucy").get(f"/console/statistics/csv?{query}").status == 404
+    assert "Downloaded statistics as CSV" in signed_in("audrey").get_text("/console/audit?actor=emil")
+
+
+def test_a_page_of_today_refreshes_itself_and_is_audited_once(signed_in: SignIn, call_centre: CallCentreData) -> None:
+    olga, path = signed_in("olga"), f"/console/statistics?account={call_centre.account_param}"
+    assert 'hx-trigger="refresh-minute from:body"' in olga.get(f"{path}&period=today").body.decode()
+    assert "hx-trigger" not in olga.get(f"{path}&period=yesterday").body.decode()
+    before = olga.get_text("/console/audit?actor=olga").count("Viewed statistics")
+    for _ in range(2):
+        assert olga.get(f"{path}&period=today&refresh=yes").status == 200
+    assert olga.get_text("/console/audit?actor=olga").count("Viewed statistics") == before
+
+
+def test_a_target_of_an_account_changes_its_service_level(signed_in: SignIn, call_centre: CallCentreData) -> None:
+    anna, path = signed_in("anna"), f"/console/statistics?account={call_centre.account_param}&period=30"
+    wait_for_statistics(anna, path)
+    form = {"account": call_centre.account_param, "after_call": "60"}
+    try:
+        assert anna.post("/console/apps/targets", service_level="19", **form).status == 303
+        assert "Service level (19 s) 0.0%" in anna.get_text(path)
+        for wrong in ("0", "121", "x", "-1", ""):
+            assert anna.post("/console/apps/targets", service_level=wrong, **form).status == 400
+    finally:
+        assert anna.post("/console/apps/targets", service_level="20", **form).status == 303
+    assert "Service level (20 s) 50.0%" in anna.get_text(path)
+
+
 def test_storage_statistics_are_shown_to_operators_only(signed_in: SignIn) -> None:
     give_up = time.monotonic() + 20
     while (
-        "New recordings per month" not in (text := signed_in("olga").get_text("/console/statistics"))
+        "New recordings per month" not in (text := signed_in("olga").get_text("/console/cluster"))
         and time.monotonic() < give_up
     ):
         time.sleep(0.2)
@@ -102,50 +158,51 @@ def test_an_invalid_period_is_rejected(parameters: dict[str, str]) -> None:
         periods.parse_period(parameters, LONDON, NOW)
 
 
-def split_period(parameters: dict[str, str], zone: ZoneInfo, now: datetime = NOW) -> list[periods.StatisticsSlot]:
-    period = periods.parse_period(parameters, zone, now)
-    every = {
-        period.window.begin + number * QUARTER_HOUR: CallStatistics(abandoned_by_wait={0: 1})
-        for number in range(-8, 4 * 24 * 40)
-    }
-    return periods.split_period(period, zone, every)
-
-
-def test_a_day_has_23_or_25_hours_when_the_clock_changes() -> None:
-    long, short = (
-        split_period({"from": "2026-10-25", "to": "2026-10-25"}, LONDON),
-        split_period({"from": "2026-03-29", "to": "2026-03-29"}, LONDON),
-    )
-    assert [slot.begin.hour for slot in long] == [0, 1, 1, *range(2, 24)]
-    assert [slot.is_ambiguous for slot in long] == [False, True, True, *([False] * 22)]
-    assert [slot.begin.hour for slot in short] == [0, *range(2, 24)]
-    assert {slot.statistics.calls for slot in (*long, *short)} == {4}
-    by_day = split_period({"from": "2026-10-20", "to": "2026-10-30"}, LONDON)
-    assert [slot.statistics.calls for slot in by_day] == [96, 96, 96, 96, 96, 100, 96, 96, 96, 96, 96]
+@pytest.mark.parametrize(
+    ("parameters", "first", "days", "step", "previous"),
+    [
+        ({"period": "today"}, "2026-11-22", 1, "hour", "2026-11-21"),
+        ({"period": "yesterday"}, "2026-11-21", 1, "hour", "2026-11-20"),
+        ({"period": "this_week"}, "2026-11-16", 7, "day", "2026-11-09"),
+        ({"period": "last_week"}, "2026-11-09", 7, "day", "2026-11-02"),
+        ({"period": "7", "step": "hour"}, "2026-11-16", 7, "hour", "2026-11-09"),
+        ({"period": "30", "step": "hour"}, "2026-10-24", 30, "day", "2026-09-24"),
+        ({"period": "90"}, "2026-08-25", 90, "day", "2026-05-27"),
+        ({"period": "x"}, "2026-11-16", 7, "day", "2026-11-09"),
+        ({"from": "2026-01-01", "to": "2026-12-31"}, "2026-01-01", 365, "week", "2025-01-01"),
+    ],
+)
+def test_a_period_is_whole_days_with_the_period_before(
+    parameters: dict[str, str], first: str, days: int, step: str, previous: str
+) -> None:
+    period = periods.parse_period(parameters, LONDON, NOW)
+    assert f"{period.days.begin.astimezone(LONDON):%Y-%m-%d %H:%M}" == f"{first} 00:00"
+    assert len(list_days(period.days, LONDON)) == days
+    assert period.step == step
+    assert f"{period.previous.begin.astimezone(LONDON):%Y-%m-%d %H:%M}" == f"{previous} 00:00"
+    assert period.is_current == (NOW in period.days)
+    if period.is_current:
+        assert period.window.end == min(datetime(2026, 11, 22, 9, 45, tzinfo=UTC), period.days.end)
+        assert period.previous.end.astimezone(LONDON).hour == 9
 
 
 def test_an_hour_is_one_of_the_account_s_clock() -> None:
-    for zone, minutes in ((SHANGHAI, 0), (KOLKATA, 0), (LORD_HOWE, 0)):
-        found = split_period({"period": "1"}, zone)
+    for zone in (SHANGHAI, KOLKATA, LORD_HOWE):
+        found = split_window(periods.parse_period({"period": "yesterday"}, zone, NOW).window, Step.HOUR, zone)
         assert len(found) == 24
-        assert {slot.begin.minute for slot in found} == {minutes}
-        assert found[-1].begin <= NOW < found[-1].end
+        assert {slot.begin.astimezone(zone).minute for slot in found} == {0}
         assert all(slot.end == after.begin for slot, after in pairwise(found))
-    half = split_period({"from": "2026-04-05", "to": "2026-04-05"}, LORD_HOWE)  # clocks go back half an hour at 2
-    assert sum(slot.statistics.calls for slot in half) == 24 * 4 + 2
-    assert (half[0].begin.hour, half[-1].begin.hour) == (0, 23)
-
-
-@pytest.mark.parametrize(("when", "number"), [("1", 24), ("7", 6 * 24 + 10), ("30", 30), ("90", 90), ("x", 30)])
-def test_a_short_period_is_split_into_hours_and_a_long_one_into_days(when: str, number: int) -> None:
-    assert len(split_period({"period": when}, LONDON)) == number
+    change = periods.parse_period({"from": "2026-04-05", "to": "2026-04-05"}, LORD_HOWE, NOW).window
+    half = split_window(change, Step.HOUR, LORD_HOWE)  # clocks go back half an hour at 2
+    assert sum((slot.end - slot.begin for slot in half), timedelta()) == timedelta(hours=24.5)
+    assert len(split_window(change, Step.QUARTER, LORD_HOWE)) == 24 * 4 + 2
 
 
 @pytest.mark.parametrize(
     ("scale", "largest", "top"),
     [
-        (charts.round_up_count, 0, 2), (charts.round_up_count, 7, 8), (charts.round_up_count, 101, 200), (charts.round_up_seconds, 0, 10), (charts.round_up_seconds, 61, 120),
-        (charts.round_up_seconds, 1801, 3600), (charts.round_up_seconds, 90_000, 40 * 3600), (charts.round_up_bytes, 0, 1), (charts.round_up_bytes, 1500, 2048), (charts.round_up_bytes, 3 << 40, 4 << 40),
+        (charts.round_up_count, 0, 2), (charts.round_up_count, 7, 8), (charts.round_up_count, 101, 120), (charts.round_up_seconds, 0, 10), (charts.round_up_seconds, 61, 80),
+        (charts.round_up_seconds, 1801, 2400), (charts.round_up_seconds, 90_000, 30 * 3600), (charts.round_up_bytes, 0, 1), (charts.round_up_bytes, 1500, 1638.4), (charts.round_up_bytes, 3 << 40, 3 << 40),
     ],
 )  # fmt: skip
 def test_the_top_of_a_scale_is_round(scale: object, largest: float, top: float) -> None:
@@ -163,9 +220,19 @@ def test_segments_of_a_column_are_stacked_within_the_chart() -> None:
         heights = [float(part.height[:-1]) for part in column.segments]
         assert len(heights) == 2 * bool(value.amounts[0][1])
         assert all(float(part.y[:-1]) >= 0 for part in column.segments)
-        assert sum(heights) == pytest.approx(3 * value.amounts[0][1] / 4, abs=2 * charts.MIN_HEIGHT_PERCENT)  # of 400
+        assert sum(heights) == pytest.approx(value.amounts[0][1], abs=2 * charts.MIN_HEIGHT_PERCENT)  # of 300
 
 
-def test_a_slot_has_the_length_of_its_quarters() -> None:
-    (first, *_) = split_period({"period": "1"}, LONDON)
-    assert first.end - first.begin == timedelta(hours=1)
+@pytest.mark.parametrize("scale", [charts.round_up_count, charts.round_up_seconds])
+def test_a_scale_fits_its_values(scale: Callable[[float], float]) -> None:
+    for largest in range(11, 100_000, 7):
+        assert largest <= scale(largest) <= 1.7 * largest
+
+
+def test_amounts_that_are_no_sum_are_not_stacked() -> None:
+    value = charts.ChartValue(tooltip="", amounts=(("p90", 60), ("average", 30)), axis_label="")
+    (column,) = charts.build_chart([value], charts.round_up_seconds, is_stacked=False).columns
+    assert [(part.css_class, part.y, part.height) for part in column.segments] == [
+        ("p90", "0.000%", "100.000%"),
+        ("average", "50.000%", "50.000%"),
+    ]

@@ -158,7 +158,7 @@ def test_a_wait_percentile_includes_abandoned_calls(share: float, seconds: int) 
 
 
 @pytest.mark.parametrize(
-    ("wait", "bucket"), [(0, 0), (59, 59), (60, 60), (64, 60), (299, 295), (331, 330), (4000, 3600)]
+    ("wait", "bucket"), [(0, 0), (59, 59), (60, 60), (120, 120), (124, 120), (299, 295), (331, 330), (4000, 3600)]
 )
 def test_buckets_of_longer_waits_are_wider(wait: int, bucket: int) -> None:
     assert bucket_wait(timedelta(seconds=wait, milliseconds=900)) == bucket

@@ -22,10 +22,10 @@ from ccfs.web.responses.types import BytesResponse, Response
 
 async def list_apps(request: ConsoleRequest) -> Response:
     """Show every app that the user administers."""
-    return await _render_page(request)
+    return await render_apps(request)
 
 
-async def _render_page(
+async def render_apps(
     request: ConsoleRequest, status: int = 200, problem: str = "", field: str | None = None
 ) -> BytesResponse:
     user, query = request.current_user, request.context.query
@@ -62,12 +62,12 @@ async def _change_tenants(request: ConsoleRequest, change: Callable[[Connection]
     request.context.tenant_cache.invalidate()
 
 
-@requires_password(_render_page)
+@requires_password(render_apps)
 async def add_app(request: ConsoleRequest) -> Response:
     """Add an app with its first key."""
     name, now = request.form.get("name", "").strip(), request.context.now()
     if not is_valid_name(name):
-        return await _render_page(request, 400, request.translate("The name must have 1 to 64 characters."), "name")
+        return await render_apps(request, 400, request.translate("The name must have 1 to 64 characters."), "name")
     ak, sk = tenants.generate_ak(), tenants.generate_sk()
 
     def change(connection: Connection) -> None:
@@ -80,11 +80,11 @@ async def add_app(request: ConsoleRequest) -> Response:
         await _change_tenants(request, change)
     except NameTaken:
         problem = request.translate("The name {name} is already in use.", name=name)
-        return await _render_page(request, 400, problem, "name")
+        return await render_apps(request, 400, problem, "name")
     return await notes.redirect(request, "/console/apps", {"app": name, "ak": ak, "sk": sk})
 
 
-@requires_password(_render_page)
+@requires_password(render_apps)
 async def add_key(request: ConsoleRequest) -> Response:
     """Add a key to an app under its AK. The older keys work until they are revoked."""
     app, sk, context = request.current_app, tenants.generate_sk(), request.context
@@ -103,7 +103,7 @@ async def change_limits(request: ConsoleRequest) -> Response:
     limits = app_limits.parse_limits(request)
     if limits is None:
         problem = request.translate("A limit must be a whole number; 0 means unlimited.")
-        return await _render_page(request, 400, problem, app_limits.find_wrong_limit(request))
+        return await render_apps(request, 400, problem, app_limits.find_wrong_limit(request))
     return await app_limits.save_limits(request, app, limits)
 
 
@@ -143,7 +143,7 @@ async def add_account(request: ConsoleRequest) -> Response:
     account_id, vdn_id, zone = form.get("account", ""), form.get("vdn", ""), form.get("zone", "")
     field, problem = _find_account_problem(account_id, vdn_id, zone)
     if problem:
-        return await _render_page(request, 400, request.translate(problem), field)
+        return await render_apps(request, 400, request.translate(problem), field)
     vdn = Vdn(vdn_id=int(vdn_id), cc_id=1, account_id=account_id)
     account = Account(account_id=account_id, zone=zone)
 
@@ -156,7 +156,7 @@ async def add_account(request: ConsoleRequest) -> Response:
         await _change_tenants(request, change)
     except VdnTaken as error:
         problem = request.translate("VDN {vdn} belongs to account {account}.", vdn=vdn_id, account=error.account_id)
-        return await _render_page(request, 400, problem, "vdn")
+        return await render_apps(request, 400, problem, "vdn")
     return request.redirect("/console/apps")
 
 

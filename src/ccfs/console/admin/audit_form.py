@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from ccfs.console.labels import AUDIT_PERIODS
+from ccfs.console.audit_labels import AUDIT_PERIODS
 from ccfs.console.request import ConsoleRequest
 from ccfs.model.identity.audit import (
     CHANGE_ACTIONS,

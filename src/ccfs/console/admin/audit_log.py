@@ -2,7 +2,7 @@
 
 from ccfs.console.admin.audit_form import parse_form
 from ccfs.console.admin.audit_sentences import build_sentence
-from ccfs.console.labels import ACTION_KINDS, AUDIT_PERIODS
+from ccfs.console.audit_labels import ACTION_KINDS, AUDIT_PERIODS
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.system.console import audit
 from ccfs.model.identity.audit import AuditAction

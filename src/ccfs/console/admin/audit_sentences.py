@@ -6,8 +6,9 @@ from string import Formatter
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
+from ccfs.console.audit_labels import ACTION_KINDS, ACTIONS, AUDIT_SENTENCES, SEARCH_FIELDS
 from ccfs.console.calls.search_form import PERIOD_LABELS
-from ccfs.console.labels import ACTION_KINDS, ACTIONS, AUDIT_SENTENCES, DIRECTIONS, ORDERS, SEARCH_FIELDS
+from ccfs.console.labels import DIRECTIONS, ORDERS
 from ccfs.console.request import ConsoleRequest
 from ccfs.model.identity.audit import AuditAction, AuditEntry
 from ccfs.model.identity.tenancy import App

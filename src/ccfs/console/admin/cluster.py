@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.engine import Connection
 
 from ccfs.console.request import ConsoleRequest
+from ccfs.console.statistics import storage
 from ccfs.db.system import clock_times, locations, nodes, retention_marks
 from ccfs.db.system.console import audit
 from ccfs.db.system.locations import LocationUsage
@@ -104,6 +105,8 @@ async def render_cluster(
         view=view,
         alive_nodes={node.id for node in view.nodes if node.is_alive(view.now, timeout)},
         primary_location=request.context.primary_location.location_id,
+        storage=await storage.load_storage_statistics(request),
+        format_axis_size=storage.format_axis_size,
         disagreement=find_disagreement(view.clocks, bound),
     )
 

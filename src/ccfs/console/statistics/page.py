@@ -1,34 +1,35 @@
-"""Statistics: an account's calls of a period, as charts, and the storage statistics for operators.
+"""Statistics: an account's calls of a period, by slot, queue and agent, as charts and tables, and as CSV.
 
 The statistics worker counts the rows (workers/maintenance/statistics.py); a page only reads its counts.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
+from urllib.parse import urlencode
 
 from sqlalchemy.engine import Connection
 
-from ccfs.console import render
 from ccfs.console.calls.search import choose_scope, render_no_accounts
-from ccfs.console.calls.search_form import PERIOD_LABELS, InvalidSearch
+from ccfs.console.calls.search_form import InvalidSearch
+from ccfs.console.labels import STATISTICS_PERIODS, STEPS
 from ccfs.console.request import AccountScope, ConsoleRequest
-from ccfs.console.statistics import charts, periods
-from ccfs.console.statistics.charts import Chart, ChartValue
-from ccfs.console.statistics.periods import StatisticsPeriod, StatisticsSlot
-from ccfs.db.system import storage_statistics
-from ccfs.db.tenant.calls import call_statistics
-from ccfs.model.calls import partition_month
+from ccfs.console.statistics import charts_of_calls, periods
+from ccfs.console.statistics.charts_of_calls import CallFilter, StatisticsCharts, StatisticsSlot
+from ccfs.console.statistics.periods import StatisticsPeriod
+from ccfs.db.system.console import audit
+from ccfs.db.tenant.calls import period_statistics
 from ccfs.model.calls.call import Direction
-from ccfs.model.calls.statistics import CallStatistics, merge_statistics
+from ccfs.model.calls.figures import Figures, FigureTables, select_group
+from ccfs.model.calls.statistics_slots import Step, split_window, sum_slots
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Permission
 from ccfs.web.responses.types import Response
 
-ANSWER_TARGET_SECONDS = 20  # service level: the wait within which a call should be answered
-MAX_STORAGE_MONTHS = 24  # of the storage chart
-COLOUR_COUNT = 5  # of locations in the storage chart
+REFRESH_AUDIT_INTERVAL = timedelta(hours=1)  # within it, a page that refreshes itself adds no audit entry
+UNCOUNTED_TOLERANCE = 2  # the current quarter hour is rarely counted
+MAX_NAME_LENGTH = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,200 +37,116 @@ class StatisticsView:
     """The statistics of a period."""
 
     period: StatisticsPeriod
+    tables: FigureTables
+    totals: Figures  # of the chosen queue or agent, else of the account
+    previous: Figures  # the same in the period before
     slots: list[StatisticsSlot]
-    totals: CallStatistics
-    uncounted_hours: int  # hours whose calls are not all counted yet
-    calls_chart: Chart
-    waits_chart: Chart
-    talk_chart: Chart
-
-
-class ChartSpec:
-    """One kind of chart: the amounts of a column, the top of the scale, the tooltip."""
-
-    def __init__(
-        self,
-        amounts: Callable[[CallStatistics], Sequence[tuple[str, float]]],
-        scale: Callable[[float], float],
-        describe: Callable[[ConsoleRequest, CallStatistics], str],
-    ) -> None:
-        self.amounts, self.scale, self.describe = amounts, scale, describe
+    charts: StatisticsCharts | None  # None where only numbers are needed
+    is_incomplete: bool
 
 
 async def show_statistics(request: ConsoleRequest) -> Response:
-    """Show the statistics page, whose URL holds account, period and direction."""
+    """Show the statistics page, whose URL holds account, period, step, direction, queue and agent."""
     scopes, parameters = await request.list_scopes(Permission.SEARCH), request.query_params
     if not scopes:
         return render_no_accounts(request)
-    scope = choose_scope(request, scopes)
-    direction = next((value for value in Direction if value == parameters.get("direction")), None)
+    scope, chosen = choose_scope(request, scopes), parse_filter(parameters)
     problem, view = "", None
-    fields: Mapping[str, str] = {name: parameters.get(name, "") for name in ("period", "from", "to")}
+    fields: Mapping[str, str] = {name: parameters.get(name, "") for name in ("period", "from", "to", "step")}
     try:
         period = periods.parse_period(parameters, scope.zone, request.context.now())
         fields = period.fields
-        await request.audit_action(AuditAction.STATISTICS_VIEWED, _describe_query(period, direction), scope)
-        view = await request.context.query(partial(_load_view, request, scope, period, direction))
+        await _audit_view(request, scope, period, chosen)
+        view = await request.context.query(partial(load_view, request, scope, period, chosen))
     except InvalidSearch as error:
         problem = request.translate(str(error))
+    query = {"account": scope.name, **{name: value for name, value in fields.items() if value}}
     return request.render_page(
         "statistics.html",
         400 if problem else 200,
         scopes=scopes,
         scope=scope,
-        direction=direction or "",
+        chosen=chosen,
         fields=fields,
         view=view,
         problem=problem,
-        period_labels=PERIOD_LABELS,
-        answer_target=ANSWER_TARGET_SECONDS,
-        format_slot=format_slot,
+        period_labels=STATISTICS_PERIODS,
+        steps=STEPS,
+        target=scope.account.service_level_seconds,
+        page_query=urlencode(query | chosen.parameters),
+        base_query=urlencode(query),
+        last_day=f"{view.slots[-1].window.begin.astimezone(scope.zone):%Y-%m-%d}" if view else "",
+        may_download=request.has_permission_in(Permission.DOWNLOAD, scope),
         format_count=lambda number: f"{number:,g}",
-        format_time=partial(format_short_duration, request),
-        format_size=lambda size: render.format_size(size).replace(".0 ", " "),
-        storage=await _load_storage_statistics(request),
+        format_share=lambda share: f"{100 * share:g}%",
+        format_time=partial(charts_of_calls.format_short_duration, request),
+        format_sum=partial(charts_of_calls.format_long_duration, request),
     )
 
 
-def _describe_query(period: StatisticsPeriod, direction: Direction | None) -> str:
-    begin, end = period.window.begin, period.window.end
-    return f"{begin:%Y-%m-%dT%H:%MZ}/{end:%Y-%m-%dT%H:%MZ}" + (f" {direction}" if direction else "")
+def parse_filter(parameters: Mapping[str, str]) -> CallFilter:
+    """Return the queue or agent and the direction that parameters name."""
+    direction = next((value for value in Direction if value == parameters.get("direction")), None)
+    queue, agent = (parameters.get(name, "").strip()[:MAX_NAME_LENGTH] for name in ("queue", "agent"))
+    return CallFilter(queue="" if agent else queue, agent=agent, direction=direction)
 
 
-def _load_view(
-    request: ConsoleRequest,
-    scope: AccountScope,
-    period: StatisticsPeriod,
-    direction: Direction | None,
-    connection: Connection,
+async def _audit_view(
+    request: ConsoleRequest, scope: AccountScope, period: StatisticsPeriod, chosen: CallFilter
+) -> None:
+    """Add an audit entry; the refreshes of a page add one an hour."""
+    target = describe_query(period, chosen)
+    if "refresh" in request.query_params:
+        entry = request.build_audit_entry(AuditAction.STATISTICS_VIEWED, target, scope)
+        since = request.context.now() - REFRESH_AUDIT_INTERVAL
+        if await request.context.query(lambda connection: audit.was_logged_since(connection, entry, since)):
+            return
+    await request.audit_action(AuditAction.STATISTICS_VIEWED, target, scope)
+
+
+def describe_query(period: StatisticsPeriod, chosen: CallFilter) -> str:
+    """Return what was viewed, for the audit log."""
+    begin, end = period.days.begin, period.days.end
+    filters = "".join(f" {name}={value}" for name, value in chosen.parameters.items() if name != "direction")
+    return f"{begin:%Y-%m-%dT%H:%MZ}/{end:%Y-%m-%dT%H:%MZ}{f' {chosen.direction}' if chosen.direction else ''}{filters}"
+
+
+def load_view(
+    request: ConsoleRequest, scope: AccountScope, period: StatisticsPeriod, chosen: CallFilter, connection: Connection
 ) -> StatisticsView:
-    quarters, uncounted = call_statistics.load_statistics(
-        connection, scope.app, scope.account.account_id, period.window
+    """Return the statistics of a period."""
+    account, now, zone = scope.account, request.context.now(), scope.zone
+    loaded = period_statistics.load_period(connection, scope.app, account, period.window, now)
+    before = period_statistics.load_period(connection, scope.app, account, period.previous, now)
+    parts = loaded.parts
+    if period.step in (Step.QUARTER, Step.HOUR):
+        with_groups = bool(chosen.queue or chosen.agent)
+        parts = period_statistics.load_quarters(connection, scope.app, account, period.window, with_groups=with_groups)
+    windows = split_window(period.window, period.step, zone)
+    statistics = sum_slots(
+        windows, parts, lambda part: select_group(part, chosen.queue, chosen.agent, chosen.direction)
     )
-    statistics = {begin: _select_direction(by_direction, direction) for begin, by_direction in quarters.items()}
-    slots = periods.split_period(period, scope.zone, statistics)
+    slots = charts_of_calls.build_slots(scope, period.step, windows, statistics, chosen)
+    tables = loaded.build_tables(chosen.direction)
     return StatisticsView(
         period=period,
+        tables=tables,
+        totals=choose_figures(tables, chosen),
+        previous=choose_figures(before.build_tables(chosen.direction), chosen),
         slots=slots,
-        totals=merge_statistics(slot.statistics for slot in slots),
-        uncounted_hours=-(-uncounted // 4) if uncounted > 2 else 0,  # the current quarter is rarely counted
-        calls_chart=_build_slot_chart(request, period, slots, _CALLS_CHART),
-        waits_chart=_build_slot_chart(request, period, slots, _WAITS_CHART),
-        talk_chart=_build_slot_chart(request, period, slots, _TALK_CHART),
+        charts=charts_of_calls.build_charts(request, slots, account.service_level_seconds),
+        is_incomplete=loaded.uncounted > UNCOUNTED_TOLERANCE,
     )
 
 
-def _select_direction(by_direction: Mapping[Direction, CallStatistics], direction: Direction | None) -> CallStatistics:
-    if direction is None and len(by_direction) != 1:
-        return merge_statistics(by_direction.values())
-    return by_direction.get(direction, CallStatistics()) if direction else next(iter(by_direction.values()))
+def choose_figures(tables: FigureTables, chosen: CallFilter) -> Figures:
+    """Return the figures of the chosen agent or queue, else of the account."""
+    if not chosen.agent and not chosen.queue:
+        return tables.account
+    rows = tables.agents if chosen.agent else tables.queues
+    return next((row for row in rows if row.name == (chosen.agent or chosen.queue)), Figures())
 
 
-def format_slot(slot: StatisticsSlot, period: StatisticsPeriod) -> str:
-    """Return the name of an hour or day; with the abbreviation of its zone where clocks show the hour twice."""
-    if not period.is_hourly:
-        return f"{slot.begin:%Y-%m-%d}"
-    return f"{slot.begin:%Y-%m-%d %H:%M %Z}" if slot.is_ambiguous else f"{slot.begin:%Y-%m-%d %H:%M}"
-
-
-def format_short_duration(request: ConsoleRequest, seconds: float) -> str:
-    """Return a round duration in its largest unit."""
-    if seconds >= 3600:
-        return request.translate("{count} h", count=f"{seconds / 3600:,g}")
-    if seconds >= 60:
-        return request.translate("{count} min", count=f"{seconds / 60:g}")
-    return request.translate("{count} s", count=f"{seconds:g}")
-
-
-def _build_slot_chart(
-    request: ConsoleRequest, period: StatisticsPeriod, slots: Sequence[StatisticsSlot], spec: ChartSpec
-) -> Chart:
-    values = [
-        ChartValue(
-            tooltip=f"{format_slot(slot, period)}: {spec.describe(request, slot.statistics)}",
-            amounts=spec.amounts(slot.statistics),
-            axis_label=_format_axis_label(slot, period, len(slots)),
-        )
-        for slot in slots
-    ]
-    return charts.build_chart(values, spec.scale)
-
-
-def _format_axis_label(slot: StatisticsSlot, period: StatisticsPeriod, slot_count: int) -> str:
-    """Return hours for one day, else days, else months; empty: no label."""
-    begin = slot.begin
-    if period.is_hourly:
-        return f"{begin:%H:%M}" if slot_count <= 26 else f"{begin:%m-%d}" if begin.hour == 0 else ""
-    return f"{begin:%m-%d}" if slot_count <= 100 else f"{begin:%Y-%m}" if begin.day == 1 else ""
-
-
-def _get_wait_amounts(counts: CallStatistics) -> Sequence[tuple[str, float]]:
-    median, p90 = counts.wait_percentile(0.5) or 0, counts.wait_percentile(0.9) or 0
-    return (("median", median), ("p90", p90 - median))
-
-
-_CALLS_CHART = ChartSpec(
-    lambda counts: (("answered", counts.answered), ("abandoned", counts.abandoned)),
-    charts.round_up_count,
-    lambda request, counts: request.translate(
-        "{answered} answered, {lost} unanswered", answered=f"{counts.answered:,}", lost=f"{counts.abandoned:,}"
-    ),
-)
-_WAITS_CHART = ChartSpec(
-    _get_wait_amounts,
-    charts.round_up_seconds,
-    lambda request, counts: request.translate(
-        "median wait {half}, 90th percentile {most}",
-        half=render.format_duration(timedelta(seconds=counts.wait_percentile(0.5) or 0)),
-        most=render.format_duration(timedelta(seconds=counts.wait_percentile(0.9) or 0)),
-    ),
-)
-_TALK_CHART = ChartSpec(
-    lambda counts: (("talk", counts.talk_seconds),),
-    charts.round_up_seconds,
-    lambda request, counts: request.translate(
-        "{time} talk time", time=render.format_duration(timedelta(seconds=counts.talk_seconds))
-    ),
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StorageStatisticsView:
-    """Stored recordings by month and location."""
-
-    months: list[tuple[str, Mapping[str, storage_statistics.MonthlyStorage]]]
-    legend: list[tuple[str, str]]  # CSS class and location
-    chart: Chart
-    files: int
-    size: int  # bytes
-
-
-async def _load_storage_statistics(request: ConsoleRequest) -> StorageStatisticsView | None:
-    """Return the storage statistics of the whole installation; None unless the user is an operator."""
-    if not request.current_user.has_permission(Permission.OPERATE, None):
-        return None
-    by_month = await request.context.query(storage_statistics.load)
-    this_month = partition_month.month_key(request.context.now())
-    last_year = [partition_month.add_months(this_month, -back) for back in range(12)] if by_month else []
-    months = [
-        (f"{month // 100}-{month % 100:02}", by_month.get(month, {})) for month in sorted({*by_month, *last_year})
-    ]
-    locations = sorted({location for _, storage in months for location in storage})
-    colours = {location: f"l{index % COLOUR_COUNT}" for index, location in enumerate(locations)}
-    values = [_build_storage_value(name, storage, colours) for name, storage in months[-MAX_STORAGE_MONTHS:]]
-    amounts = [amount for _, storage in months for amount in storage.values()]
-    return StorageStatisticsView(
-        months=months[-MAX_STORAGE_MONTHS:],
-        legend=[(colour, location) for location, colour in colours.items()],
-        chart=charts.build_chart(values, charts.round_up_bytes),
-        files=sum(amount.files for amount in amounts),
-        size=sum(amount.size for amount in amounts),
-    )
-
-
-def _build_storage_value(
-    name: str, storage: Mapping[str, storage_statistics.MonthlyStorage], colours: Mapping[str, str]
-) -> ChartValue:
-    sizes = ", ".join(f"{location} {render.format_size(amount.size)}" for location, amount in storage.items())
-    amounts = [(colour, storage[location].size) for location, colour in colours.items() if location in storage]
-    return ChartValue(tooltip=f"{name}: {sizes or '–'}", amounts=amounts, axis_label=name)
+def get_file_name(scope: AccountScope, now: datetime) -> str:
+    """Return the name of a CSV file."""
+    return f"statistics-{now.astimezone(scope.zone):%Y%m%d-%H%M%S}.csv"

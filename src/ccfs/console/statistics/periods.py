@@ -1,49 +1,37 @@
-"""The period of the statistics page: parsed from parameters, and split into hours or days of an account's zone. Pure.
+"""The period of the statistics page: parsed from parameters, with its step and the period before it. Pure."""
 
-An hour that clocks show twice is two slots. A day has 23 or 25 hours when the clock changes.
-"""
-
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from itertools import groupby
+from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from ccfs.console.calls.search_form import CUSTOM_PERIOD, DEFAULT_PERIOD, MAX_SEARCH_DAYS, PERIOD_LABELS, InvalidSearch
-from ccfs.model.calls.statistics import QUARTER_HOUR, CallStatistics, merge_statistics, quarter_start
+from ccfs.console.calls.search_form import CUSTOM_PERIOD, MAX_SEARCH_DAYS, InvalidSearch
+from ccfs.console.labels import STATISTICS_PERIODS
+from ccfs.model.calls.statistics import QUARTER_HOUR, quarter_start
+from ccfs.model.calls.statistics_slots import DAY, MAX_DAYS, Step, get_midnight
 from ccfs.model.exports.time_window import TimeWindow, to_local, to_utc
 
-MAX_HOURLY_DAYS: Final = 7  # longer periods are split into days
-DAY: Final = timedelta(days=1)
+DEFAULT_PERIOD: Final = "7"
+_DEFAULT_STEPS: Final = ((3, Step.HOUR), (92, Step.DAY), (366, Step.WEEK))  # (up to so many days, step)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatisticsPeriod:
-    """A window that begins and ends at full hours or days, and the fields that describe it."""
+    """Whole days of an account's clock, of which the last may be today, and how they are split."""
 
-    window: TimeWindow
-    is_hourly: bool
+    window: TimeWindow  # of today, until the end of the current quarter hour
+    days: TimeWindow  # the same, until the end of the last day
+    previous: TimeWindow  # of the same length
+    step: Step
+    steps: tuple[Step, ...]  # that the period allows
+    is_current: bool  # includes today, so that it changes
     fields: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatisticsSlot:
-    """One hour or day, and the calls that began in it."""
-
-    begin: datetime  # in the zone
-    end: datetime
-    statistics: CallStatistics
-
-    @property
-    def is_ambiguous(self) -> bool:
-        """Whether the clock shows this time twice."""
-        return self.begin.replace(fold=0).utcoffset() != self.begin.replace(fold=1).utcoffset()
 
 
 def parse_period(parameters: Mapping[str, str], zone: ZoneInfo, now: datetime) -> StatisticsPeriod:
     """Return the period that parameters describe. Raise InvalidSearch."""
-    fields = {name: parameters.get(name, "").strip() for name in ("period", "from", "to")}
+    fields = {name: parameters.get(name, "").strip() for name in ("period", "from", "to", "step")}
     today = to_local(now, zone).date()
     if fields["from"] or fields["to"]:
         fields["period"] = CUSTOM_PERIOD
@@ -51,56 +39,51 @@ def parse_period(parameters: Mapping[str, str], zone: ZoneInfo, now: datetime) -
         if not timedelta() <= last - first < MAX_SEARCH_DAYS * DAY:
             raise InvalidSearch("The end must not be before the start, and the period must not exceed 366 days.")
         fields["from"], fields["to"] = first.isoformat(), last.isoformat()
-        window = TimeWindow(begin=_midnight(first, zone), end=_midnight(last + DAY, zone))
-        return StatisticsPeriod(window=window, is_hourly=(last - first).days < MAX_HOURLY_DAYS, fields=fields)
-    fields["period"] = fields["period"] if fields["period"] in PERIOD_LABELS else DEFAULT_PERIOD
-    days = int(fields["period"])
-    hour = _floor_to_hour(now, zone)
-    if days == 1:
-        window = TimeWindow(begin=_floor_to_hour(hour - timedelta(hours=23), zone), end=hour + timedelta(hours=1))
+        back = (last - first).days + 1
     else:
-        begin = _midnight(today - (days - 1) * DAY, zone)
-        window = TimeWindow(
-            begin=begin, end=hour + timedelta(hours=1) if days <= MAX_HOURLY_DAYS else _midnight(today + DAY, zone)
-        )
-    return StatisticsPeriod(window=window, is_hourly=days <= MAX_HOURLY_DAYS, fields=fields)
+        fields["period"] = fields["period"] if fields["period"] in STATISTICS_PERIODS else DEFAULT_PERIOD
+        first, last, back = _get_preset(fields["period"], today)
+    return _build_period(first, last, back, fields, zone, now)
 
 
-def split_period(
-    period: StatisticsPeriod, zone: ZoneInfo, counts: Mapping[datetime, CallStatistics]
-) -> list[StatisticsSlot]:
-    """Return the period's hours or days, with those without calls. `counts` are by quarters of an hour."""
-    slots = []
-    for _, group in groupby(
-        _iter_quarters(period.window), lambda begin: _get_slot_key(begin.astimezone(zone), period.is_hourly)
-    ):
-        quarters = list(group)
-        statistics = merge_statistics(counts[begin] for begin in quarters if begin in counts)
-        begin, end = quarters[0].astimezone(zone), (quarters[-1] + QUARTER_HOUR).astimezone(zone)
-        slots.append(StatisticsSlot(begin=begin, end=end, statistics=statistics))
-    return slots
+def _get_preset(name: str, today: date) -> tuple[date, date, int]:
+    """Return the first and last day, and by how many days the period before is earlier."""
+    monday = today - DAY * today.weekday()
+    presets = {
+        "today": (today, today, 1),
+        "yesterday": (today - DAY, today - DAY, 1),
+        "this_week": (monday, today, 7),
+        "last_week": (monday - 7 * DAY, monday - DAY, 7),
+    }
+    if name in presets:
+        return presets[name]
+    number = int(name)
+    return today - DAY * (number - 1), today, number
 
 
-def _get_slot_key(local: datetime, is_hourly: bool) -> tuple[object, ...]:
-    return (local.date(), local.hour, local.fold, local.utcoffset()) if is_hourly else (local.date(),)
-
-
-def _iter_quarters(window: TimeWindow) -> Iterator[datetime]:
-    begin = quarter_start(window.begin)
-    while begin < window.end:
-        yield begin
-        begin += QUARTER_HOUR
-
-
-def _floor_to_hour(instant: datetime, zone: ZoneInfo) -> datetime:
-    """Return the start of the hour that the zone's clock shows at an instant."""
-    local = instant.astimezone(zone)
-    past_hour = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
-    return (instant - past_hour).astimezone(UTC)
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return to_utc(datetime.combine(day, time()), zone)
+def _build_period(
+    first: date, last: date, back: int, fields: dict[str, str], zone: ZoneInfo, now: datetime
+) -> StatisticsPeriod:
+    begin, end = get_midnight(first, zone), get_midnight(last + DAY, zone)
+    current = min(end, max(quarter_start(now), begin) + QUARTER_HOUR)
+    number = (last - first).days + 1
+    steps = tuple(step for step in Step if number <= MAX_DAYS[step])
+    default = next(step for days, step in _DEFAULT_STEPS if number <= days)
+    step = next((step for step in steps if step == fields["step"]), default)
+    fields["step"] = step
+    previous_end = get_midnight(last + DAY - DAY * back, zone)
+    if current < end:
+        previous_end = to_utc(to_local(current, zone) - DAY * back, zone)
+    previous_begin = get_midnight(first - DAY * back, zone)
+    return StatisticsPeriod(
+        window=TimeWindow(begin=begin, end=current),
+        days=TimeWindow(begin=begin, end=end),
+        previous=TimeWindow(begin=previous_begin, end=max(previous_end, previous_begin + QUARTER_HOUR)),
+        step=step,
+        steps=steps,
+        is_current=begin <= now < end,
+        fields=fields,
+    )
 
 
 def _parse_day(text: str, default: date) -> date:
@@ -108,6 +91,6 @@ def _parse_day(text: str, default: date) -> date:
         day = date.fromisoformat(text) if text else default
     except ValueError:
         raise InvalidSearch("Enter a date such as 2026-11-21.") from None
-    if not 1970 < day.year < 9000:
+    if not 1971 < day.year < 9000:
         raise InvalidSearch("Enter a date such as 2026-11-21.")
     return day

@@ -1,14 +1,17 @@
 """Rows of all apps that maintenance workers process: statistics to compute, voice files to delete, rows without a recording."""
 
 from collections.abc import Collection
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
 from ccfs.db.tenant.calls.call_statistics import IS_DIRTY, MAX_BATCH_SPAN, DirtyStatistics
+from ccfs.db.tenant.calls.daily_statistics import IS_STALE, StaleDay
 from ccfs.db.tenant.voice_files import COLUMNS, build_voice_file
-from ccfs.model.identity.tenancy import App
+from ccfs.model.exports.time_window import TimeWindow
+from ccfs.model.identity.tenancy import DEFAULT_AFTER_CALL_SECONDS, App
 from ccfs.model.recordings.voice_file import VoiceFile
 
 _APPS, _STATISTICS, _VOICE_FILES = schema.apps, schema.call_statistics, schema.voice_files
@@ -32,6 +35,32 @@ def find_dirty_statistics(connection: Connection) -> DirtyStatistics | None:
     rows = connection.execute(sa.select(columns.begin, columns.version).where(is_same_account, is_near, IS_DIRTY))
     app = App(id=first.app, ak=first.ak, name=first.name)
     return DirtyStatistics(app=app, account_id=first.account_id, versions={row.begin: row.version for row in rows})
+
+
+def find_stale_day(connection: Connection, now: datetime) -> StaleDay | None:
+    """Return the newest day that has ended and must be added up; None: there is none."""
+    days, accounts = schema.daily_statistics.c, schema.accounts.c
+    is_account = (accounts.app == days.app) & (accounts.account_id == days.account_id)
+    newest = (
+        sa.select(days.app, days.account_id, days.begin, days.end, days.version, _APPS.c.ak, _APPS.c.name)
+        .add_columns(accounts.after_call_seconds)
+        .join(_APPS, _APPS.c.id == days.app)
+        .join(schema.accounts, is_account, isouter=True)
+        .where(IS_STALE, days.end <= now)
+        .order_by(days.end.desc())
+        .limit(1)
+    )
+    row = connection.execute(newest).first()
+    if row is None:
+        return None
+    seconds = DEFAULT_AFTER_CALL_SECONDS if row.after_call_seconds is None else row.after_call_seconds
+    return StaleDay(
+        app=App(id=row.app, ak=row.ak, name=row.name),
+        account_id=row.account_id,
+        window=TimeWindow(begin=row.begin, end=row.end),
+        version=row.version,
+        after_call_limit=timedelta(seconds=seconds),
+    )
 
 
 def list_deleted_voice_files(

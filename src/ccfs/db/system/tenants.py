@@ -7,7 +7,7 @@ counter's row also makes writers queue, so that nobody else can use a number tha
 import secrets
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -17,6 +17,7 @@ from ccfs.db import schema
 from ccfs.db.change_counter import ChangeCounter
 from ccfs.db.encryption import DecryptionFailed, SecretBox
 from ccfs.db.statements import insert_or_ignore
+from ccfs.db.tenant.calls import call_statistics, daily_statistics
 from ccfs.model.errors import OperatorError
 from ccfs.model.identity.tenancy import AccessKey, Account, App, UnreadableKey, Vdn
 
@@ -207,7 +208,9 @@ def add_account(connection: Connection, app: App, account: Account, vdn: Vdn, no
     key = {"app": app.id, "account_id": account.account_id}
     connection.execute(insert_or_ignore(connection, accounts).values(**key, zone=account.zone, created_at=now))
     row = (accounts.c.app == app.id) & (accounts.c.account_id == account.account_id)
-    connection.execute(sa.update(accounts).where(row).values(zone=account.zone))
+    update = sa.update(accounts).where(row, accounts.c.zone != account.zone).values(zone=account.zone)
+    if connection.execute(update).rowcount:  # the account's days begin at other instants
+        call_statistics.recount_account(connection, app, account.account_id)
     values = {"app": app.id, "vdn_id": vdn.vdn_id, "cc_id": vdn.cc_id, "account_id": vdn.account_id}
     connection.execute(insert_or_ignore(connection, vdns).values(**values))
 
@@ -240,7 +243,21 @@ def change_vdn(connection: Connection, app: App, old: tuple[int, int], account_i
 def get_accounts(connection: Connection, app: App) -> dict[str, Account]:
     """Return the app's accounts by id."""
     statement = sa.select(schema.accounts).where(schema.accounts.c.app == app.id).order_by(schema.accounts.c.account_id)
-    return {row.account_id: Account(account_id=row.account_id, zone=row.zone) for row in connection.execute(statement)}
+    names = [field.name for field in fields(Account)]
+    rows = connection.execute(statement)
+    return {row.account_id: Account(**{name: getattr(row, name) for name in names}) for row in rows}
+
+
+def set_account_targets(
+    connection: Connection, app: App, account_id: str, service_level_seconds: int, after_call_seconds: int
+) -> None:
+    """Set an account's service level and limit of after-call work, by which its days are then added up again."""
+    CHANGE_COUNTER.increment(connection)
+    accounts = schema.accounts
+    row = (accounts.c.app == app.id) & (accounts.c.account_id == account_id)
+    values = {"service_level_seconds": service_level_seconds, "after_call_seconds": after_call_seconds}
+    connection.execute(sa.update(accounts).where(row).values(**values))
+    daily_statistics.mark_account(connection, app, account_id)
 
 
 def list_vdns(connection: Connection, app: App) -> list[Vdn]:

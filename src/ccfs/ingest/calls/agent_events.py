@@ -10,7 +10,7 @@ from operator import attrgetter
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant.calls import agent_operations
+from ccfs.db.tenant.calls import agent_operations, call_statistics
 from ccfs.db.tenant.calls.agent_operations import OperationSpan
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.model.calls.agent_operation import SHIFT_STATES, AgentOperation, AgentOperationType
@@ -53,6 +53,8 @@ def end_calls(connection: Connection, owner: CallOwner, started_at: datetime) ->
     app, account_id = owner.app, owner.account.account_id
     spans = agent_operations.list_lasting_in_calls(connection, app, account_id, _CALL_STATES, started_at)
     agent_operations.close_operations(connection, app, [(span, started_at) for span in spans])
+    if spans:
+        call_statistics.mark_instants(connection, app, [(account_id, started_at)])
 
 
 def end_talks(connection: Connection, owner: CallOwner, talks: Mapping[tuple[str, datetime], datetime]) -> None:
@@ -68,6 +70,7 @@ def end_talks(connection: Connection, owner: CallOwner, talks: Mapping[tuple[str
         if end is not None and (span.end is None or span.end > end):
             ends.append((span, end))
     agent_operations.close_operations(connection, app, ends)
+    call_statistics.mark_instants(connection, app, [(account_id, end) for _, end in ends])
 
 
 def rename_agent(connection: Connection, owner: CallOwner, name: str, number: str) -> None:
@@ -83,6 +86,7 @@ def rename_agent(connection: Connection, owner: CallOwner, name: str, number: st
         return
     agent_operations.delete(connection, app, [span for span, kind in renamed if (span.begin, *kind) in same])
     agent_operations.rename_agent(connection, app, account_id, name, number)
+    call_statistics.mark_instants(connection, app, [(account_id, span.begin) for span, _ in renamed])
     since = min(span.begin for span, _ in renamed)
     spans = agent_operations.list_open_operations(connection, app, account_id, [number], since)
     ends = _compute_ends(spans, [])
@@ -153,4 +157,5 @@ def _build_row(owner: CallOwner, row_id: str, event: AgentEvent) -> AgentOperati
         cc_id=str(owner.vdn.cc_id),
         phone_no=event.phone_no[:32],
         call_direction="0" if event.switch_leg_id else "",
+        reason=event.reason[:40],
     )

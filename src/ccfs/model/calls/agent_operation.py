@@ -50,6 +50,7 @@ class AgentOperation:
     location_id: str = "0"
     logon_sn: str = ""
     skill_info_sn: str = ""
+    reason: str = ""  # of a pause, as the switch names it; not part of agentOprInfo.csv
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -145,9 +145,13 @@ def call_wait_time(legs: Iterable[LegTimes]) -> timedelta:
     Overlapping waits of several legs count only once, for example if phones ring one after the other while the caller
     is in a queue.
     """
-    spans = sorted((leg.wait_begin, leg.wait_end) for leg in legs if leg.wait_begin and leg.wait_end)
+    return merge_spans((leg.wait_begin, leg.wait_end) for leg in legs)
+
+
+def merge_spans(spans: Iterable[tuple[datetime | None, datetime | None]]) -> timedelta:
+    """Return the time that these spans cover together; those without a begin or an end are ignored."""
     total, until = timedelta(), None
-    for begin, end in spans:
+    for begin, end in sorted((begin, end) for begin, end in spans if begin and end):
         begin = max(begin, until) if until else begin
         if end > begin:
             total, until = total + (end - begin), end

@@ -19,6 +19,12 @@ class AuditAction(StrEnum):
     CALLS_SEARCHED = auto()
     CALL_VIEWED = auto()
     STATISTICS_VIEWED = auto()
+    STATISTICS_DOWNLOADED = auto()
+    AGENT_VIEWED = auto()
+    BOARD_VIEWED = auto()
+    TARGETS_CHANGED = auto()
+    REPORT_SCHEDULED = auto()
+    REPORT_DELETED = auto()
     RECORDING_PLAYED = auto()
     RECORDING_DOWNLOADED = auto()
     API_RECORDING_DOWNLOADED = auto()  # by an API client, a play token or a signed URL

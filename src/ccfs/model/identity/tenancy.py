@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 DEFAULT_ZONE = "Asia/Shanghai"
+DEFAULT_SERVICE_LEVEL_SECONDS = 20
+DEFAULT_AFTER_CALL_SECONDS = 60
+MAX_AFTER_CALL_SECONDS = 24 * 3600
 MAX_VDN_ID = 2**31 - 1  # an int of the interface
 
 
@@ -47,6 +50,8 @@ class Account:
 
     account_id: str
     zone: str = DEFAULT_ZONE  # IANA name; times on the wire are in it
+    service_level_seconds: int = DEFAULT_SERVICE_LEVEL_SECONDS  # waiting time within which a call should be answered
+    after_call_seconds: int = DEFAULT_AFTER_CALL_SECONDS  # after-call work counts for so long at most
 
     @property
     def zoneinfo(self) -> ZoneInfo:

@@ -151,6 +151,7 @@ def extract_agent_event(line: QueueLine, names: MemberNames = NO_MEMBER_NAMES) -
         switch_leg_id="" if is_shift_state else line.leg_id,
         is_state=is_state,
         phone_no=_find_phone(line),
+        reason=line.get_argument(0) if line.event in ("PAUSE", "PAUSEALL") else "",
     )
 
 

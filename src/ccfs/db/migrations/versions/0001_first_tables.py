@@ -203,6 +203,8 @@ def upgrade() -> None:
         sa.Column("account_id", sa.Text(), nullable=False),
         sa.Column("zone", sa.Text(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("service_level_seconds", sa.Integer(), server_default="20", nullable=False),
+        sa.Column("after_call_seconds", sa.Integer(), server_default="60", nullable=False),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_accounts_app")),
         sa.PrimaryKeyConstraint("app", "account_id", name=op.f("pk_accounts")),
     )
@@ -229,6 +231,7 @@ def upgrade() -> None:
         sa.Column("location_id", sa.Text(), nullable=False),
         sa.Column("logon_sn", sa.Text(), nullable=False),
         sa.Column("skill_info_sn", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_agent_operations_app")),
         sa.PrimaryKeyConstraint("app", "id", "begin", name=op.f("pk_agent_operations")),
         postgresql_partition_by="RANGE (begin)",
@@ -237,6 +240,12 @@ def upgrade() -> None:
         op.f("ix_agent_operations_app_account_id_agent_id_end"),
         "agent_operations",
         ["app", "account_id", "agent_id", "end"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_agent_operations_app_account_id_begin_agent_id"),
+        "agent_operations",
+        ["app", "account_id", "begin", "agent_id"],
         unique=False,
     )
     op.create_index(op.f("ix_agent_operations_app_begin"), "agent_operations", ["app", "begin"], unique=False)
@@ -353,6 +362,7 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("counted_version", sa.BigInteger(), nullable=False),
         sa.Column("statistics", sa.Text(), nullable=False),
+        sa.Column("details", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_call_statistics_app")),
         sa.PrimaryKeyConstraint("app", "account_id", "begin", name=op.f("pk_call_statistics")),
     )
@@ -363,6 +373,63 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("version != counted_version"),
         postgresql_where=sa.text("version != counted_version"),
+    )
+    op.create_table(
+        "daily_statistics",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("begin", Instant(), nullable=False),
+        sa.Column("end", Instant(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("counted_version", sa.BigInteger(), nullable=False),
+        sa.Column("statistics", sa.Text(), nullable=False),
+        sa.Column("details", sa.Text(), nullable=False),
+        sa.Column("times", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_daily_statistics_app")),
+        sa.PrimaryKeyConstraint("app", "account_id", "begin", name=op.f("pk_daily_statistics")),
+    )
+    op.create_index(
+        "ix_daily_statistics_old",
+        "daily_statistics",
+        ["end"],
+        unique=False,
+        sqlite_where=sa.text("version != counted_version"),
+        postgresql_where=sa.text("version != counted_version"),
+    )
+    op.create_table(
+        "report_schedules",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("frequency", sa.Text(), nullable=False),
+        sa.Column("format", sa.Text(), nullable=False),
+        sa.Column("queues", sa.Text(), nullable=False),
+        sa.Column("recipients", sa.Text(), nullable=False),
+        sa.Column("texts", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("due_at", Instant(), nullable=True),
+        sa.Column("lease", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("planned_at", Instant(), nullable=False),
+        sa.Column("last_run_at", Instant(), nullable=True),
+        sa.Column("last_result", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_report_schedules_app")),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_report_schedules_user_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_report_schedules")),
+    )
+    op.create_index(op.f("ix_report_schedules_app_account_id"), "report_schedules", ["app", "account_id"], unique=False)
+    op.create_index(
+        "ix_report_schedules_due",
+        "report_schedules",
+        ["app", "due_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'due'"),
+        postgresql_where=sa.text("state = 'due'"),
     )
     op.create_table(
         "app_limits",
@@ -746,6 +813,14 @@ def upgrade() -> None:
         sa.Column("outcome", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_queue_visits_app")),
         sa.PrimaryKeyConstraint("app", "account_id", "switch_leg_id", "queue", name=op.f("pk_queue_visits")),
+    )
+    op.create_index(
+        "ix_queue_visits_waiting",
+        "queue_visits",
+        ["app", "account_id", "entered_at"],
+        unique=False,
+        sqlite_where=sa.text("connected_at IS NULL AND left_at IS NULL"),
+        postgresql_where=sa.text("connected_at IS NULL AND left_at IS NULL"),
     )
     op.create_table(
         "recording_sources",

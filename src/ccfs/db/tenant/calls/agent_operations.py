@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db import partitions, schema
 from ccfs.db.bulk_insert import BulkInserter
+from ccfs.db.tenant.calls import call_statistics
 from ccfs.model.calls import partition_month
 from ccfs.model.calls.agent_operation import AgentOperation, AgentOperationType, AgentSkillChange
 from ccfs.model.identity.tenancy import App
@@ -59,6 +60,13 @@ def add(connection: Connection, app: App, operations: Sequence[AgentOperation]) 
     """Add new operations."""
     partitions.ensure(connection, _TABLE, {partition_month.month_key(operation.begin) for operation in operations})
     _BULK_INSERT.insert(connection, app, operations)
+    instants = {
+        (operation.account_id, instant)
+        for operation in operations
+        for instant in (operation.begin, operation.end)
+        if instant is not None
+    }
+    call_statistics.mark_instants(connection, app, instants)  # of one day: a later state ends an earlier one
 
 
 def set_first_queues(

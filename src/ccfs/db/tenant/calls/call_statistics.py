@@ -2,10 +2,9 @@
 
 Writers of legs increment `version` in the same transaction (`mark_dirty`). A worker computes the rows whose
 `counted_version` is different. `save_statistics` writes only those rows whose `version` has not changed in the
-meantime; the others stay dirty.
+meantime; the others stay dirty. It also marks their days, which daily_statistics.py adds up.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,10 +18,12 @@ from sqlalchemy.engine import Connection
 from ccfs.db import schema
 from ccfs.db.engine import force_custom_plan
 from ccfs.db.no_index import NoIndex
+from ccfs.db.tenant.calls import daily_statistics
+from ccfs.db.tenant.calls.statistics_json import parse_directions, parse_groups, serialize_directions, serialize_groups
 from ccfs.model.calls import partition_month
-from ccfs.model.calls.call import MAX_LEG_SPREAD, Direction
+from ccfs.model.calls.call import MAX_LEG_SPREAD
 from ccfs.model.calls.cdr import Cdr
-from ccfs.model.calls.statistics import QUARTER_HOUR, CallStatistics, aggregate_calls, quarter_start
+from ccfs.model.calls.statistics import QUARTER_HOUR, ByDirection, GroupedStatistics, aggregate_calls, quarter_start
 from ccfs.model.exports.time_window import TimeWindow
 from ccfs.model.identity.tenancy import App
 
@@ -31,11 +32,10 @@ IDS_PER_QUERY = 500  # calls whose legs one query selects
 _TABLE = schema.call_statistics
 _LEG = schema.cdrs
 IS_DIRTY = _TABLE.c.version != _TABLE.c.counted_version
-_TIME_COLUMNS = ("begin", "wait_begin", "wait_end", "call_begin", "call_end")
-_SELECT_LEGS = sa.select(
-    *(_LEG.c[name] for name in ("call_id", "call_id_num", "call_type", "device_type", *_TIME_COLUMNS))
-)
-_DIRECTIONS = tuple(Direction)
+_TIME_COLUMNS = ("begin", "wait_begin", "wait_end", "ack_begin", "ack_end", "call_begin", "call_end")
+_NAME_COLUMNS = ("call_id", "call_id_num", "call_type", "device_type", "agent_id", "current_skill_id")
+_SELECT_LEGS = sa.select(*(_LEG.c[name] for name in (*_NAME_COLUMNS, *_TIME_COLUMNS)))
+_NOTHING = GroupedStatistics()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,20 +52,32 @@ def mark_dirty(connection: Connection, app: App, rows: Iterable[Cdr]) -> None:
 
     Pass all legs of a call, because the call counts in the quarter hour in which its first leg begins.
     """
-    cells = sorted({(row.account_id, quarter_start(row.begin)) for row in rows})
+    mark_instants(connection, app, ((row.account_id, row.begin) for row in rows))
+
+
+def mark_instants(connection: Connection, app: App, instants: Iterable[tuple[str, datetime]]) -> None:
+    """Mark the quarter hours of these instants, each with its account, as dirty, and with them their days."""
+    cells = sorted({(account_id, quarter_start(instant)) for account_id, instant in instants})
     if not cells:
         return
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     insert: postgresql.Insert | sqlite.Insert = dialect.insert(_TABLE)
     upsert = insert.on_conflict_do_update(index_elements=_TABLE.primary_key, set_={"version": _TABLE.c.version + 1})
-    first = {"app": app.id, "version": 1, "counted_version": 0, "statistics": "{}"}
+    first = {"app": app.id, "version": 1, "counted_version": 0, "statistics": "{}", "details": ""}
     connection.execute(upsert, [{**first, "account_id": account_id, "begin": begin} for account_id, begin in cells])
+
+
+def recount_account(connection: Connection, app: App, account_id: str) -> None:
+    """Mark all statistics of an account as dirty, and delete those of days: its clock has changed."""
+    is_own = (_TABLE.c.app == app.id) & (_TABLE.c.account_id == account_id)
+    connection.execute(sa.update(_TABLE).where(is_own).values(version=_TABLE.c.version + 1))
+    daily_statistics.delete_account(connection, app, account_id)
 
 
 def compute_statistics(
     connection: Connection, app: App, account_id: str, quarters: Iterable[datetime]
-) -> Mapping[datetime, Any]:
-    """Return the statistics of the account's calls that began in these quarter hours, by quarter hour and direction."""
+) -> Mapping[datetime, GroupedStatistics]:
+    """Return the statistics of the account's calls that began in these quarter hours."""
     wanted = set(quarters)
     begin, end = min(wanted), max(wanted) + QUARTER_HOUR
     condition = (_LEG.c.app == app.id) & (_LEG.c.account_id == account_id)
@@ -95,7 +107,7 @@ def save_statistics(
     connection: Connection,
     app: App,
     dirty: DirtyStatistics,
-    statistics: Mapping[datetime, Mapping[Direction, CallStatistics]],
+    statistics: Mapping[datetime, GroupedStatistics],
 ) -> None:
     """Write computed statistics.
 
@@ -108,30 +120,46 @@ def save_statistics(
     update = (
         sa.update(_TABLE)
         .where(is_own, _TABLE.c.begin == sa.bindparam("row_begin"), _TABLE.c.version == sa.bindparam("row_version"))
-        .values(counted_version=sa.bindparam("counted_version"), statistics=sa.bindparam("statistics"))
+        .values({name: sa.bindparam(name) for name in ("counted_version", "statistics", "details")})
     )
     values = [
         {
             "row_begin": begin,
             "row_version": dirty.versions[begin],
             "counted_version": dirty.versions[begin],
-            "statistics": _serialize(statistics.get(begin, {})),
+            "statistics": serialize_directions(statistics.get(begin, _NOTHING).account),
+            "details": serialize_groups(statistics.get(begin, _NOTHING)),
         }
         for begin in sorted(unlocked)
     ]
     if values:
         connection.execute(update, values)
+        daily_statistics.mark_days(connection, app, dirty.account_id, unlocked)
 
 
 def load_statistics(
     connection: Connection, app: App, account_id: str, window: TimeWindow
-) -> tuple[dict[datetime, Mapping[Direction, CallStatistics]], int]:
+) -> tuple[dict[datetime, ByDirection], int]:
     """Return the account's statistics by quarter hour and direction, and the number of dirty quarter hours."""
-    condition = (_TABLE.c.app == app.id) & (_TABLE.c.account_id == account_id)
-    condition &= (_TABLE.c.begin >= window.begin) & (_TABLE.c.begin < window.end)
-    query = sa.select(_TABLE.c.begin, IS_DIRTY.label("is_dirty"), _TABLE.c.statistics).where(condition)
-    rows = connection.execute(query).all()
-    return {row.begin: _deserialize(row.statistics) for row in rows}, sum(bool(row.is_dirty) for row in rows)
+    rows = connection.execute(_select_window(app, account_id, window, _TABLE.c.statistics)).all()
+    return {row.begin: parse_directions(row.statistics) for row in rows}, sum(bool(row.is_dirty) for row in rows)
+
+
+def load_groups(
+    connection: Connection, app: App, account_id: str, window: TimeWindow
+) -> tuple[dict[datetime, GroupedStatistics], int]:
+    """Return the statistics of the account, its queues and agents by quarter hour, and the number of dirty ones."""
+    columns = (_TABLE.c.statistics, _TABLE.c.details)
+    rows = connection.execute(_select_window(app, account_id, window, *columns)).all()
+    return {row.begin: parse_groups(row.statistics, row.details) for row in rows}, sum(
+        bool(row.is_dirty) for row in rows
+    )
+
+
+def count_dirty(connection: Connection, app: App, account_id: str, window: TimeWindow) -> int:
+    """Return the number of dirty quarter hours."""
+    dirty = _select_window(app, account_id, window).where(IS_DIRTY)
+    return int(connection.execute(sa.select(sa.func.count()).select_from(dirty.subquery())).scalar_one())
 
 
 def delete_before(connection: Connection, app: App, before: datetime) -> None:
@@ -139,36 +167,10 @@ def delete_before(connection: Connection, app: App, before: datetime) -> None:
     accounts = sa.select(schema.accounts.c.account_id).where(schema.accounts.c.app == app.id)
     is_own = (_TABLE.c.app == app.id) & _TABLE.c.account_id.in_(accounts)
     connection.execute(sa.delete(_TABLE).where(is_own, _TABLE.c.begin < before))
+    daily_statistics.delete_before(connection, app, before)
 
 
-def _serialize(by_direction: Mapping[Direction, CallStatistics]) -> str:
-    values = {
-        _DIRECTIONS.index(direction): [
-            statistics.talk_seconds,
-            _flatten_waits(statistics.answered_by_wait),
-            _flatten_waits(statistics.abandoned_by_wait),
-        ]
-        for direction, statistics in by_direction.items()
-    }
-    return json.dumps(values, separators=(",", ":"))
-
-
-def _flatten_waits(waits: Mapping[int, int]) -> list[int]:
-    """Return seconds and number of calls in turn: JSON reads a list faster than an object, whose names are texts."""
-    return [number for pair in sorted(waits.items()) for number in pair]
-
-
-def _deserialize(text: str) -> Mapping[Direction, CallStatistics]:
-    values: dict[str, tuple[int, list[int], list[int]]] = json.loads(text)
-    return {
-        _DIRECTIONS[int(index)]: CallStatistics(
-            talk_seconds=talk,
-            answered_by_wait=_unflatten_waits(answered),
-            abandoned_by_wait=_unflatten_waits(abandoned),
-        )
-        for index, (talk, answered, abandoned) in values.items()
-    }
-
-
-def _unflatten_waits(row: list[int]) -> dict[int, int]:
-    return dict(zip(row[::2], row[1::2], strict=True))
+def _select_window(app: App, account_id: str, window: TimeWindow, *columns: sa.Column[Any]) -> sa.Select[Any]:
+    condition = (_TABLE.c.app == app.id) & (_TABLE.c.account_id == account_id)
+    condition &= (_TABLE.c.begin >= window.begin) & (_TABLE.c.begin < window.end)
+    return sa.select(_TABLE.c.begin, IS_DIRTY.label("is_dirty"), *columns).where(condition)

@@ -1,0 +1,36 @@
+"""The statistics of a period as a CSV file: the account by slot, its queues and its agents."""
+
+from functools import partial
+
+from ccfs.console.calls.search_form import InvalidSearch
+from ccfs.console.request import ConsoleRequest
+from ccfs.console.statistics import page, periods
+from ccfs.console.statistics.page import StatisticsView
+from ccfs.model.calls.figures_csv import HEADER, build_row
+from ccfs.model.formats import safe_csv
+from ccfs.model.identity.audit import AuditAction
+from ccfs.web.responses.types import BytesResponse, Response
+
+
+async def download_statistics_csv(request: ConsoleRequest) -> Response:
+    """Return the figures of a period: in total, by slot, by queue and by agent."""
+    scope, now = request.current_scope, request.context.now()
+    chosen = page.parse_filter(request.query_params)
+    try:
+        period = periods.parse_period(request.query_params, scope.zone, now)
+    except InvalidSearch:
+        return request.redirect("/console/statistics", **request.query_params)  # the page shows the error
+    await request.audit_action(AuditAction.STATISTICS_DOWNLOADED, page.describe_query(period, chosen), scope)
+    view = await request.context.query(partial(page.load_view, request, scope, period, chosen))
+    name = page.get_file_name(scope, now)
+    return BytesResponse(
+        body=safe_csv.BOM + safe_csv.encode_rows([HEADER, *_build_rows(view, scope.account.service_level_seconds)]),
+        content_type=safe_csv.CONTENT_TYPE,
+        extra_headers=(("content-disposition", f'attachment; filename="{name}"'),),
+    )
+
+
+def _build_rows(view: StatisticsView, target: int) -> list[tuple[str, ...]]:
+    slots = [slot.figures for slot in view.slots]
+    kinds = (("total", [view.totals]), ("slot", slots), ("queue", view.tables.queues), ("agent", view.tables.agents))
+    return [build_row(kind, row, target) for kind, rows in kinds for row in rows]
