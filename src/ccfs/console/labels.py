@@ -5,6 +5,7 @@ from typing import Final
 from ccfs.model.calls.call import Direction
 from ccfs.model.calls.cdr import DeviceType
 from ccfs.model.calls.search import SearchOrder
+from ccfs.model.calls.timeline import SegmentKind
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Role
 
@@ -20,7 +21,16 @@ ORDERS: Final = {
     SearchOrder.OLDEST: "Oldest first",
     SearchOrder.LONGEST: "Longest first",
 }
-SPANS: Final = {"wait": "Waiting", "ring": "Ringing", "talk": "Talking", "stay": "Connected"}
+SEGMENTS: Final = {
+    SegmentKind.CONNECTING: "Connecting",
+    SegmentKind.WAIT: "Waiting",
+    SegmentKind.RING: "Ringing",
+    SegmentKind.TALK: "Talking",
+    SegmentKind.HOLD: "On hold",
+    SegmentKind.TRANSFER: "Transferring",
+    SegmentKind.AFTER_CALL: "After-call work",
+    SegmentKind.STAY: "Connected",
+}
 LEAVE_REASONS: Final = {
     0: "Normal",
     1: "Overflow",
@@ -92,7 +102,9 @@ ACTIONS: Final = {
     AuditAction.RECORDING_DOWNLOADED: "Downloaded a recording",
     AuditAction.WAVEFORM_VIEWED: "Viewed a waveform",
     AuditAction.ANNOTATION_ADDED: "Added an annotation",
+    AuditAction.ANNOTATION_CHANGED: "Changed an annotation",
     AuditAction.ANNOTATION_DELETED: "Deleted an annotation",
+    AuditAction.ANNOTATIONS_SEARCHED: "Searched annotations",
     AuditAction.CALLS_DOWNLOADED: "Downloaded calls as CSV",
     AuditAction.BULK_DOWNLOAD_REQUESTED: "Requested a bulk download",
     AuditAction.BULK_DOWNLOAD_SAVED: "Downloaded recordings in bulk",
@@ -132,7 +144,7 @@ LIMITS: Final = {
     "queued_exports": "Queued exports",
 }
 TABLES: Final = (
-    *(DEVICES, DIRECTIONS, ORDERS, SPANS, LEAVE_REASONS),
+    *(DEVICES, DIRECTIONS, ORDERS, SEGMENTS, LEAVE_REASONS),
     *(OPERATIONS, ROLES, ROLE_DESCRIPTIONS, ACTIONS, LIMITS),
 )
 

@@ -7,7 +7,7 @@ from typing import Final
 from ccfs.console.access import AccessScope, Handler, Route
 from ccfs.console.admin import apps, audit_log, callbacks, cluster, exports, ingest, settings, users
 from ccfs.console.bulk import pages as bulk_downloads
-from ccfs.console.calls import annotations, csv_export, search
+from ccfs.console.calls import annotation_search, annotations, call_page, csv_export, search
 from ccfs.console.login import account, oidc_login, password
 from ccfs.console.request import ConsoleRequest
 from ccfs.console.statistics import page as statistics
@@ -51,12 +51,14 @@ ROUTES: Final = (
     Route("POST", "/console/account/totp/disable", account.disable_totp),
     Route("GET", "/console/calls", search.show_search, _SEARCH, _ANYWHERE),
     Route("GET", "/console/calls/csv", csv_export.download_calls_csv, _DOWNLOAD, _ACCOUNT),
-    Route("GET", "/console/call", search.show_call, _SEARCH, _ACCOUNT),
+    Route("GET", "/console/call", call_page.show_call, _SEARCH, _ACCOUNT),
     Route("GET", "/console/audio", _dispatch_player, _LISTEN, _ACCOUNT),
     Route("GET", "/console/waveform", _dispatch_player, _LISTEN, _ACCOUNT),
     Route("GET", "/console/download", _dispatch_player, _DOWNLOAD, _ACCOUNT),
     Route("POST", "/console/annotation", annotations.add_annotation, _LISTEN, _ACCOUNT),
+    Route("POST", "/console/annotation/change", annotations.change_annotation, _LISTEN, _ACCOUNT),
     Route("POST", "/console/annotation/delete", annotations.delete_annotation, _LISTEN, _ACCOUNT),
+    Route("GET", "/console/annotations", annotation_search.show_annotations, _LISTEN, _ANYWHERE),
     Route("GET", "/console/bulk-downloads", bulk_downloads.list_bulk_downloads, _DOWNLOAD, _ANYWHERE),
     Route("POST", "/console/bulk-downloads", bulk_downloads.create_bulk_download, _DOWNLOAD, _ACCOUNT),
     Route("GET", "/console/bulk-download", bulk_downloads.show_bulk_download, _DOWNLOAD, _ACCOUNT),

@@ -790,10 +790,14 @@ annotations = sa.Table(
     _text("recording"),  # its file_name; a foreign key, here or in waveforms, would keep partitions from being dropped
     _number("month"),  # of the recording
     _number("offset_ms"),
+    sa.Column("end_ms", sa.Integer),  # of a passage
     _text("text"),
+    _text("tags"),  # with a tab before, between and after them
     _text("author"),
     _instant("created_at"),
+    _instant("changed_at", required=False),
     sa.Index(None, "app", "recording"),
+    sa.Index(None, "app", "account_id", "created_at", "id"),
 )
 waveforms = sa.Table(
     "waveforms",
@@ -804,6 +808,19 @@ waveforms = sa.Table(
     _number("milliseconds"),
     _number("channels"),
     sa.Column("peaks", sa.LargeBinary, nullable=False),
+    _instant("created_at"),
+    sa.PrimaryKeyConstraint("app", "recording"),
+    sa.Index(None, "app", "created_at"),
+)
+speech = sa.Table(  # where somebody speaks in a recording (media/speech.py)
+    "speech",
+    METADATA,
+    _app(),
+    _text("recording"),
+    _number("month"),
+    _number("milliseconds"),
+    _number("channels"),
+    _text("spans"),  # JSON; "" where the audio cannot be decoded
     _instant("created_at"),
     sa.PrimaryKeyConstraint("app", "recording"),
     sa.Index(None, "app", "created_at"),
