@@ -170,7 +170,7 @@ def test_a_passage_is_added_once_changed_and_found_by_text_tag_author_and_day(
     assert lucy.get(f"/console/annotations?{urlencode({'account': account})}").status == 404
     with console_server.node.database.read_transaction() as connection:
         rows = connection.exec_driver_sql(
-            "SELECT action, target FROM audit_log WHERE account_id = 'acme-other' AND action LIKE 'annotation_%'"
+            "SELECT action, target FROM audit_log WHERE account_id = 'acme-other' AND action LIKE 'annotation!_%' ESCAPE '!' ORDER BY id"
         )
         assert [tuple(row) for row in rows] == [
             ("annotation_added", f"{recording.file_name} 0:00.5"),

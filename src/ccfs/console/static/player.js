@@ -9,7 +9,10 @@
   let stopAt = Infinity;
   const routes = new Map();
 
-  for (const audio of document.querySelectorAll("audio[data-track]")) audio.controls = false;
+  for (const audio of document.querySelectorAll("audio[data-track]")) {
+    audio.controls = false;
+    if (audio.src.includes("#")) audio.src = audio.src.split("#")[0];  // where native controls would begin
+  }
   play.addEventListener("click", toggle);
   speed.addEventListener("change", () => { media.playbackRate = Number(speed.value); });
   find("[data-volume]").addEventListener("input", (event) => { media.volume = event.target.value / 100; });
