@@ -812,19 +812,6 @@ waveforms = sa.Table(
     sa.PrimaryKeyConstraint("app", "recording"),
     sa.Index(None, "app", "created_at"),
 )
-speech = sa.Table(  # where somebody speaks in a recording (media/speech.py)
-    "speech",
-    METADATA,
-    _app(),
-    _text("recording"),
-    _number("month"),
-    _number("milliseconds"),
-    _number("channels"),
-    _text("spans"),  # JSON; "" where the audio cannot be decoded
-    _instant("created_at"),
-    sa.PrimaryKeyConstraint("app", "recording"),
-    sa.Index(None, "app", "created_at"),
-)
 bulk_downloads = sa.Table(
     "bulk_downloads",
     METADATA,

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from ccfs.model.recordings import wav
 from ccfs.model.recordings.recording import Recording
 from tests.console.call_centre_data import BEGIN, CallCentreData
 from tests.console.chromium import find_violations, open_browser, open_page
@@ -239,11 +240,15 @@ def test_a_recording_is_played_and_annotated_without_scripts(
 def test_recordings_follow_each_other_at_their_places_from_a_link_and_after_the_session(
     chromium: Browser, signed_in: SignIn, console_server: CcfsServer, call_centre: CallCentreData
 ) -> None:
-    """One page load: a link to a second, the next recording after a gap, a segment, copying a link, a session that ended."""
-    for number, seconds in enumerate((3, 3)):
+    """A link to a second, copying one, the next recording after a gap, skipping silence, a session that ended."""
+    loud, quiet = make_a_law_wav(9)[-8000:], b"\xd5" * 64_000
+    with_silence = (
+        wav.build_header(tag=wav.A_LAW, rate=8000, channels=1, bits=8, data_size=80_000) + loud + quiet + loud
+    )
+    for number, seconds in enumerate((3, 10)):
         begin = BEGIN + timedelta(minutes=10, seconds=30 + 10 * number)
         more = {"call_id": "1700000000-2", "call_begin": begin, "call_end": begin + timedelta(seconds=seconds)}
-        data = make_a_law_wav(number, seconds)
+        data = with_silence if number else make_a_law_wav(number, seconds)
         more |= {"account_id": "acme-account"}
         name = f"/0/1/record/following/{number}.wav"
         add_recording(console_server.node, call_centre.acme, data, name, f"Y:/8/0/20201015/512/{number}.V3", **more)
@@ -262,11 +267,13 @@ def test_recordings_follow_each_other_at_their_places_from_a_link_and_after_the_
         wait_until(view.locator("audio").nth(1), "audio => audio.currentTime > 0.2 && !audio.paused")
         assert view.locator("audio").nth(0).evaluate("audio => audio.paused")
         expect(view.locator(".time")).to_contain_text("0:4")
+        view.keyboard.press("s")
+        wait_until(view.locator("audio").nth(1), "audio => audio.currentTime > 8.5 && audio.currentTime < 9.9", 5)
         view.keyboard.press("k")
+        view.reload()
+        expect(view.locator(".wave")).to_have_attribute("data-state", "drawn")
         view.context.clear_cookies()
         view.get_by_role("link", name="0:30–0:33").click()
-        view.locator("audio").nth(0).evaluate("audio => audio.load()")
-        view.keyboard.press("k")
         expect(view.get_by_role("alert")).to_contain_text("Your session has ended.")
         view.get_by_role("alert").get_by_role("link", name="Sign in").click()
         view.get_by_label("User name").fill("lucy")

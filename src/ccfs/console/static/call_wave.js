@@ -38,7 +38,7 @@ class CallWave {
     const count = Math.min(6000, Math.max(600, Math.ceil(media.length * 20)));
     const peaks = Array.from({ length: lanes }, () => new Float32Array(count));
     for (const { part, lane, waveform } of drawn) placePeaks(peaks, part.begin / media.length, waveform, lane, media.length);
-    this.silences = findSilences(peaks, levels, media.length);
+    this.silences = findSilences(peaks, media.length);
     this.drawn?.destroy();
     this.drawn = null;
     for (const label of wave.querySelectorAll(".side")) label.remove();
@@ -80,18 +80,13 @@ function placePeaks(peaks, begin, { milliseconds, levels }, lane, length) {
   }
 }
 
-// Return [begin, end] of what is silent in all recordings at the time: where the server found no speech, else by level.
-function findSilences(peaks, levels, length) {
-  const isKnown = levels.length > 0 && levels.every(({ waveform }) => waveform.speech);
-  const spoken = isKnown
-    ? levels.flatMap(({ part, waveform }) => waveform.speech.flat().map(([begin, end]) => [part.begin + begin / 1000, part.begin + end / 1000]))
-    : loudSpans(peaks, length);
-  spoken.sort((one, other) => one[0] - other[0]);
+// Return [begin, end] of what is quiet in every lane for long.
+function findSilences(peaks, length) {
   const silences = [];
   let at = 0;
-  for (const [begin, end] of [...spoken, [length, length]]) {
+  for (const [begin, end] of [...loudSpans(peaks, length), [length, length]]) {
     if (begin - at >= SILENCE_SECONDS) silences.push([at, begin]);
-    at = Math.max(at, end);
+    at = end;
   }
   return silences;
 }

@@ -88,8 +88,7 @@ def replace(connection: Connection, app: App, old: Recording, new: Recording) ->
     connection.execute(row.values(**values, **get_column_values(blob), month=month))
     of_old = {"app": app.id, "recording": old.file_name}
     connection.execute(sa.update(schema.annotations).filter_by(**of_old).values(recording=new.file_name, month=month))
-    for table in (schema.waveforms, schema.speech):
-        connection.execute(sa.delete(table).filter_by(**of_old))
+    connection.execute(sa.delete(schema.waveforms).filter_by(**of_old))
 
 
 def reassign_call(connection: Connection, app: App, account_id: str, old: str, new: str, begin: datetime) -> None:

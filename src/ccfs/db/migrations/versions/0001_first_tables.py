@@ -876,19 +876,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_waveforms_app_created_at"), "waveforms", ["app", "created_at"], unique=False)
     op.create_table(
-        "speech",
-        sa.Column("app", sa.Integer(), nullable=False),
-        sa.Column("recording", sa.Text(), nullable=False),
-        sa.Column("month", sa.Integer(), nullable=False),
-        sa.Column("milliseconds", sa.Integer(), nullable=False),
-        sa.Column("channels", sa.Integer(), nullable=False),
-        sa.Column("spans", sa.Text(), nullable=False),
-        sa.Column("created_at", Instant(), nullable=False),
-        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_speech_app")),
-        sa.PrimaryKeyConstraint("app", "recording", name=op.f("pk_speech")),
-    )
-    op.create_index(op.f("ix_speech_app_created_at"), "speech", ["app", "created_at"], unique=False)
-    op.create_table(
         "bulk_download_items",
         sa.Column("app", sa.Integer(), nullable=False),
         sa.Column("bulk_download", sa.Text(), nullable=False),
