@@ -72,6 +72,7 @@ def build_requests(server: CcfsServer, call_centre: CallCentreData) -> dict[Rout
         ("GET", "/console/waveform"): recording,
         ("GET", "/console/download"): recording,
         ("POST", "/console/annotation"): recording | {"offset": "x", "text": "y"},
+        ("POST", "/console/annotation/change"): recording | {"annotation": "1", "offset": "x"},
         ("POST", "/console/annotation/delete"): recording | {"annotation": "1"},
         ("POST", "/console/bulk-downloads"): account,
         ("GET", "/console/bulk-download"): account | {"id": "c" * 32},

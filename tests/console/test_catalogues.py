@@ -31,8 +31,7 @@ UNTRANSLATED_NAMES = {
     "WAV",
     "MP3",
     "Opus",
-    "k",
-    "m",
+    *("k", "m", "s", "c"),
 }  # the same in every language, or not shown
 TRANSLATIONS = [language for language in render.LANGUAGES if language != "en"]
 

@@ -77,7 +77,7 @@ def test_a_call_is_searched_played_and_downloaded(chromium: Browser, demo_site: 
         assert "recorded=yes" in view.url  # the search is its address
         view.reload()
         view.locator("tbody a").first.click()
-        expect(view.locator(".wave").first).to_have_class("wave drawn")
+        expect(view.locator(".wave")).to_have_attribute("data-state", "drawn")
         view.locator("audio").first.evaluate("audio => audio.play()")
         wait_until(view, "audio => audio.currentTime > 0.3 && !audio.error")
         with view.expect_download() as saved:
@@ -105,7 +105,7 @@ def test_the_middle_of_an_hour_is_requested_by_range(chromium: Browser, demo_sit
                 + urlencode({"account": demo_site.build_account_param(LONDON), "id": audio_samples.LONG_CALL_ID})
             )
         )
-        expect(view.locator(".wave")).to_have_class("wave drawn")
+        expect(view.locator(".wave")).to_have_attribute("data-state", "drawn")
         view.locator("audio").evaluate("audio => audio.play()")
         wait_until(view, "audio => audio.currentTime > 0.2")
         box = view.locator(".wave").bounding_box()

@@ -69,6 +69,11 @@ FOREIGN_REQUESTS: dict[RouteKey, str | Callable[[CallCentreData], FormFields]] =
         build_account_fields(call_centre)
         | {"name": call_centre.other_app_recording.file_name, "offset": "1", "text": "x"}
     ),
+    ("GET", "/console/annotations"): build_account_fields,
+    ("POST", "/console/annotation/change"): lambda call_centre: (
+        build_account_fields(call_centre)
+        | {"name": call_centre.other_app_recording.file_name, "annotation": "1", "offset": "1", "text": "x"}
+    ),
     ("POST", "/console/annotation/delete"): lambda call_centre: (
         build_account_fields(call_centre) | {"name": call_centre.other_app_recording.file_name, "annotation": "1"}
     ),

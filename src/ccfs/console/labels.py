@@ -8,6 +8,7 @@ from ccfs.model.calls.cdr import DeviceType
 from ccfs.model.calls.report import ReportFrequency
 from ccfs.model.calls.search import SearchOrder
 from ccfs.model.calls.statistics_slots import Step
+from ccfs.model.calls.timeline import SegmentKind
 from ccfs.model.identity.user import Role
 from ccfs.settings.api import ApiSettings
 from ccfs.settings.app_limits import AppLimitSettings
@@ -35,7 +36,16 @@ ORDERS: Final = {
     SearchOrder.OLDEST: "Oldest first",
     SearchOrder.LONGEST: "Longest first",
 }
-SPANS: Final = {"wait": "Waiting", "ring": "Ringing", "talk": "Talking", "stay": "Connected"}
+SEGMENTS: Final = {
+    SegmentKind.CONNECTING: "Connecting",
+    SegmentKind.WAIT: "Waiting",
+    SegmentKind.RING: "Ringing",
+    SegmentKind.TALK: "Talking",
+    SegmentKind.HOLD: "On hold",
+    SegmentKind.TRANSFER: "Transferring",
+    SegmentKind.AFTER_CALL: "After-call work",
+    SegmentKind.STAY: "Connected",
+}
 LEAVE_REASONS: Final = {
     0: "Normal",
     1: "Overflow",
@@ -180,7 +190,7 @@ DRAFT_FIELDS: Final = {  # fields of forms that people fill in, as a page shows 
     "zone": "Time zone",
 }
 TABLES: Final = (
-    *(DEVICES, DIRECTIONS, ORDERS, SPANS, LEAVE_REASONS),
+    *(DEVICES, DIRECTIONS, ORDERS, SEGMENTS, LEAVE_REASONS),
     *(OPERATIONS, ROLES, ROLE_DESCRIPTIONS, ACTIONS, LIMITS),
     *(SEVERITIES, AREAS, SENTENCES, ACTION_KINDS, AUDIT_SENTENCES, SEARCH_FIELDS, AUDIT_PERIODS),
     *(SETTING_GROUPS, SETTING_UNITS),

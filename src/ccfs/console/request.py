@@ -189,7 +189,7 @@ class ConsoleRequest:
         self, action: AuditAction, target: str = "", scope: AccountScope | None = None, *call_ids: str
     ) -> None:
         """Add an audit entry before the action is done."""
-        entry = replace(self.build_audit_entry(action, target, scope), call_ids=call_ids)
+        entry = self.build_audit_entry(action, target, scope, None, *call_ids)
         await self.context.transaction(lambda connection: audit.add(connection, entry))
 
     async def audit_download(self, action: AuditAction, target: str, *call_ids: str) -> None:
@@ -206,7 +206,12 @@ class ConsoleRequest:
         await self.audit_action(action, target, self.scope, *call_ids)
 
     def build_audit_entry(
-        self, action: AuditAction, target: str = "", scope: AccountScope | None = None, app: App | None = None
+        self,
+        action: AuditAction,
+        target: str = "",
+        scope: AccountScope | None = None,
+        app: App | None = None,
+        *call_ids: str,
     ) -> AuditEntry:
         """Return the audit entry of an action; its app is the account's, else the given one, else the request's."""
         owner = scope.app if scope else app or self.app
@@ -218,6 +223,7 @@ class ConsoleRequest:
             action=action,
             target=target,
             address=self.client_address,
+            call_ids=call_ids,
         )
 
     async def list_apps(self) -> list[App]:

@@ -24,7 +24,7 @@ from ccfs.console.admin import (
     users,
 )
 from ccfs.console.bulk import pages as bulk_downloads
-from ccfs.console.calls import annotations, csv_export, missing_recordings, search
+from ccfs.console.calls import annotation_search, annotations, call_page, csv_export, missing_recordings, search
 from ccfs.console.calls import questions as call_questions
 from ccfs.console.login import account, drafts, oidc_login, own_sessions, password
 from ccfs.console.request import ConsoleRequest
@@ -75,11 +75,12 @@ ROUTES: Final = (
     Route("GET", "/console/calls", search.show_search, _SEARCH, _ANYWHERE),
     Route("GET", "/console/calls/csv", csv_export.download_calls_csv, _DOWNLOAD, _ACCOUNT),
     Route("GET", "/console/missing-recordings", missing_recordings.show_missing_recordings, _SEARCH, _ANYWHERE),
-    Route("GET", "/console/call", search.show_call, _SEARCH, _ACCOUNT),
+    Route("GET", "/console/call", call_page.show_call, _SEARCH, _ACCOUNT),
     Route("GET", "/console/audio", _dispatch_player, _LISTEN, _ACCOUNT),
     Route("GET", "/console/waveform", _dispatch_player, _LISTEN, _ACCOUNT),
     Route("GET", "/console/download", _dispatch_player, _DOWNLOAD, _ACCOUNT),
     Route("POST", "/console/annotation", annotations.add_annotation, _LISTEN, _ACCOUNT),
+    Route("POST", "/console/annotation/change", annotations.change_annotation, _LISTEN, _ACCOUNT),
     Route(
         "POST",
         "/console/annotation/delete",
@@ -88,6 +89,7 @@ ROUTES: Final = (
         _ACCOUNT,
         question=call_questions.ask_delete_annotation,
     ),
+    Route("GET", "/console/annotations", annotation_search.show_annotations, _LISTEN, _ANYWHERE),
     Route("GET", "/console/bulk-downloads", bulk_downloads.list_bulk_downloads, _DOWNLOAD, _ANYWHERE),
     Route("POST", "/console/bulk-downloads", bulk_downloads.create_bulk_download, _DOWNLOAD, _ACCOUNT),
     Route("GET", "/console/bulk-download", bulk_downloads.show_bulk_download, _DOWNLOAD, _ACCOUNT),

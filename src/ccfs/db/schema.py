@@ -863,10 +863,14 @@ annotations = sa.Table(
     _text("recording"),  # its file_name; a foreign key, here or in waveforms, would keep partitions from being dropped
     _number("month"),  # of the recording
     _number("offset_ms"),
+    sa.Column("end_ms", sa.Integer),  # of a passage
     _text("text"),
+    _text("tags"),  # with a tab before, between and after them
     _text("author"),
     _instant("created_at"),
+    _instant("changed_at", required=False),
     sa.Index(None, "app", "recording"),
+    sa.Index(None, "app", "account_id", "created_at", "id"),
 )
 waveforms = sa.Table(
     "waveforms",

@@ -1,12 +1,18 @@
 """The search page, a call's page, the player's files."""
 
+import re
+from datetime import timedelta
+from html import unescape
 from urllib.parse import quote, urlencode
 
 import pytest
 from markupsafe import escape
 
-from tests.console.call_centre_data import HOSTILE_FILE_NAME, HOSTILE_TEXT, CallCentreData
+from ccfs.db.tenant.calls import agent_operations, cdrs
+from ccfs.model.calls.agent_operation import AgentOperation
+from tests.console.call_centre_data import BEGIN, HOSTILE_FILE_NAME, HOSTILE_TEXT, CallCentreData, make_leg
 from tests.console.conftest import SignIn
+from tests.console.console_client import extract_text
 from tests.server.ccfs_server import CcfsServer
 
 
@@ -157,3 +163,74 @@ def test_a_static_file_is_served_only_if_its_type_is_listed(anonymous: object, s
 
 def test_no_page_is_cached(signed_in: SignIn) -> None:
     assert signed_in("lucy").get("/console/calls").headers["cache-control"] == "no-store"
+
+
+def test_a_transferred_call_s_page_has_every_segment_in_its_place_and_at_its_own_address(
+    signed_in: SignIn, call_centre: CallCentreData, console_server: CcfsServer
+) -> None:
+    begin, call_id = BEGIN - timedelta(days=500), "1600000000-9"
+    times = iter((0, 20, 20, 25, 25, 60, 60, 66, 60, 66, 66, 126))
+    names = ("wait_begin", "wait_end", "ack_begin", "ack_end", "call_begin", "call_end")
+    one, two = ({name: begin + timedelta(seconds=next(times)) for name in names} for _ in range(2))
+    legs = [
+        make_leg("acme-account", call_id, begin=begin + timedelta(seconds=20), call_id_num=1, leave_reason=17, **one),
+        make_leg(
+            "acme-account", call_id, 1, begin=begin + timedelta(seconds=60), agent_id="513", current_skill_id="", **two
+        ),
+    ]
+    usual = {"account_id": "acme-account", "call_id": call_id, "vdn_id": "4", "cc_id": "1"}
+    done = (("512", 38, 30, 40), ("512", 46, 60, 9000), ("513", 27, 126, 5226), ("512", 4, 25, 9000))
+    operations = [
+        AgentOperation(
+            id=f"segments-{agent}-{op_type}",
+            agent_id=agent,
+            op_type=op_type,
+            begin=begin + timedelta(seconds=first),
+            end=begin + timedelta(seconds=last),
+            **usual,
+        )
+        for agent, op_type, first, last in done
+    ]
+    with console_server.node.database.write_transaction() as connection:
+        cdrs.add(connection, call_centre.acme, legs)
+        agent_operations.add(connection, call_centre.acme, operations)
+    path = "/console/call?" + urlencode({"account": call_centre.account_param, "id": call_id})
+    page = signed_in("lucy").get(path).body.decode()
+    rows = re.findall(r'<tr id="segment-(\d+)">(.*?)</tr>', page, re.DOTALL)
+    assert [number for number, _ in rows] == [str(number) for number in range(1, 10)]
+    assert [" ".join(unescape(re.sub(r"<[^>]*>", " ", row)).split()[2:]) for _, row in rows] == [
+        "Queue sales Waiting 0:20",
+        "Agent 512 Ringing 0:05",
+        "Agent 512 Talking 0:05",
+        "Agent 512 On hold 0:10",
+        "Agent 512 Talking 0:20 Transferred",
+        "Agent 513 Ringing 0:06",
+        "Agent 512 Transferring 0:06 → 513",
+        "Agent 513 Talking 1:00 Normal cause 16",
+        "Agent 513 After-call work 1:25:00",
+    ]
+    offsets = re.findall(r'data-seek="(\d+)"', page)
+    assert offsets == [str(second * 1000) for second in (0, 20, 25, 30, 40, 60, 60, 66, 126)]
+    bars = re.findall(r'<rect class="\w+" x="([\d.]+)%" y="1" width="([\d.]+)%"', page)
+    assert len(bars) == 9
+    assert all(float(x) + float(width) <= 100.001 for x, width in bars)
+    section = extract_text(signed_in("lucy").get(path)).partition("Agent operations")[2]
+    ends = re.findall(r"(\d\d:\d\d:\d\d) (\d\d:\d\d:\d\d|–) 51", section)
+    assert [end == "–" for _, end in ends].count(True) == 1  # the transfer is a moment
+
+
+def test_a_call_is_opened_at_a_second(signed_in: SignIn, call_centre: CallCentreData) -> None:
+    call = {"account": call_centre.account_param, "id": "1700000000-1"}
+    for second, start in (
+        ("42", "42000"),
+        ("1:02.5", "62500"),
+        ("9:59:59", "145000"),
+        ("x", "0"),
+        ("-1", "0"),
+        ("", "0"),
+    ):
+        page = signed_in("lucy").get("/console/call?" + urlencode(call | {"t": second})).body.decode()
+        assert f'data-start="{start}"' in page, second
+    assert "heard.wav#t=" not in page
+    reply = signed_in("lucy").get("/console/calls?" + urlencode({"id": "1700000000-3", "t": "42"}))
+    assert reply.headers["location"].endswith("&t=42")

@@ -2,18 +2,21 @@
 
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from ccfs.model.recordings import wav
 from ccfs.model.recordings.recording import Recording
-from tests.console.call_centre_data import CallCentreData
+from tests.console.call_centre_data import BEGIN, CallCentreData
 from tests.console.chromium import find_violations, open_browser, open_page
 from tests.console.conftest import SignIn
-from tests.console.console_client import ConsoleClient
+from tests.console.console_client import PASSWORD, ConsoleClient
 from tests.media import audio_samples
 from tests.server.ccfs_server import CcfsServer
+from tests.two_tenants import add_recording, make_a_law_wav
 
 PLAYABLE_CODINGS = [*audio_samples.CODINGS, "gsm", "speex", "unended"]
 IS_PLAYING = "audio => audio.currentTime > 0.2 && !audio.error"
@@ -57,19 +60,27 @@ def wait_until(audio: Locator, question: str, seconds: float = 15) -> None:
         time.sleep(0.03)
 
 
+def show_wave(view: Page, card: Locator) -> Locator:
+    """Choose the card's recording in the player, and return the waveform when it is drawn."""
+    choice, audio = view.locator("select[data-track]"), card.locator("audio")
+    if choice.count():
+        choice.select_option(audio.get_attribute("data-track"))
+    expect(view.locator(".wave")).to_have_attribute("data-state", "drawn", timeout=30_000)
+    return view.locator(".wave")
+
+
 def test_every_codec_is_played_and_has_a_waveform(
     player_page: Page, console_server: CcfsServer, call_centre: CallCentreData, audio_recordings: dict[str, Recording]
 ) -> None:
     open_call(player_page, console_server, call_centre, audio_samples.CALL_ID)
     for name in PLAYABLE_CODINGS:
         card = find_card(player_page, name)
-        expect(card.locator(".wave")).to_have_class("wave drawn", timeout=20_000)
-        audio = card.locator("audio")
+        audio, wave = card.locator("audio"), show_wave(player_page, card)
         audio.evaluate("audio => audio.play()")
         wait_until(audio, IS_PLAYING)
         lasts = {"gsm": 4.48, "speex": 2.26}.get(name, audio_samples.SAMPLE_SECONDS)
         assert audio.evaluate("audio => audio.duration") == pytest.approx(lasts, abs=0.2), name
-        assert card.locator(".wave").evaluate(IS_DRAWN), name
+        assert wave.evaluate(IS_DRAWN), name
         audio.evaluate("audio => audio.pause()")
 
 
@@ -84,9 +95,11 @@ def test_a_broken_recording_is_reported(
         set_session_cookies(view, signed_in("lucy"))
         open_call(view, console_server, call_centre, audio_samples.CALL_ID)
         card = find_card(view, "broken")
-        card.locator("audio").evaluate("audio => { audio.play().catch(() => {}) }")
-        expect(card.get_by_role("alert")).to_have_text("This recording cannot be played.")
-        expect(card.locator(".wave")).to_be_hidden()
+        view.locator("select[data-track]").select_option(card.locator("audio").get_attribute("data-track"))
+        view.get_by_role("button", name="Play", exact=True).click()
+        expect(view.get_by_role("alert")).to_have_text("This recording cannot be played.")
+        expect(view.locator(".wave")).to_have_attribute("data-state", "none")
+        expect(view.get_by_role("button", name="Play", exact=True)).to_be_visible()
         assert find_violations(view) == []
 
 
@@ -94,17 +107,15 @@ def test_any_position_of_an_hour_is_played_at_once(
     player_page: Page, console_server: CcfsServer, call_centre: CallCentreData, audio_recordings: dict[str, Recording]
 ) -> None:
     open_call(player_page, console_server, call_centre, audio_samples.LONG_CALL_ID)
-    audio, wave = player_page.locator("audio"), player_page.locator(".wave")
-    expect(wave).to_have_class("wave drawn", timeout=30_000)
-    audio.evaluate("audio => audio.play()")
-    wait_until(audio, IS_PLAYING)
+    audio, wave = player_page.locator("audio"), show_wave(player_page, find_card(player_page, "hour"))
     box = wave.bounding_box()
     assert box
     wave.click(position={"x": box["width"] * 0.75, "y": 20})
     wait_until(audio, "audio => Math.abs(audio.currentTime - 2700) < 60 && !audio.seeking")
     at = audio.evaluate("audio => audio.currentTime")
     wait_until(audio, f"audio => audio.currentTime > {at} + 0.3")
-    expect(player_page.locator(".time")).to_contain_text("/ 59:59")
+    assert not audio.evaluate("audio => audio.paused"), "a click plays"
+    expect(player_page.locator(".time")).to_contain_text("/ 1:00:00")
 
 
 def test_keys_play_seek_change_speed_and_annotate_but_not_in_a_text_field(
@@ -129,7 +140,7 @@ def test_keys_play_seek_change_speed_and_annotate_but_not_in_a_text_field(
     player_page.get_by_label("Speed").select_option("3")
     assert audio.evaluate("audio => audio.playbackRate") == 3
     press("m")
-    written = player_page.get_by_label("Comment")
+    written = player_page.get_by_label("Comment").last
     expect(written).to_be_focused()
     for key in ("k", "m", "<", "Space", "ArrowLeft", ">"):
         press(key)
@@ -143,14 +154,17 @@ def test_one_channel_is_played_alone(
 ) -> None:
     open_call(player_page, console_server, call_centre, audio_samples.CALL_ID)
     card = find_card(player_page, "stereo")
-    choice, audio = card.get_by_label("Channel"), card.locator("audio")
+    choice, audio = player_page.get_by_label("Channel"), card.locator("audio")
+    show_wave(player_page, card)
     expect(choice).to_be_visible()
-    expect(find_card(player_page, "pcm").get_by_label("Channel")).to_be_hidden()
+    expect(player_page.locator(".wave .side")).to_have_text(["Caller", "Agent"])
     audio.evaluate("audio => audio.play()")
     for which in ("left", "right", "both"):
         choice.select_option(which)
         at = audio.evaluate("audio => audio.currentTime")
         wait_until(audio, f"audio => audio.currentTime > {at} + 0.1")
+    show_wave(player_page, find_card(player_page, "pcm"))
+    expect(choice).to_be_hidden()
 
 
 def test_an_annotation_is_added_seeked_to_and_deleted_while_the_recording_plays(
@@ -158,19 +172,25 @@ def test_an_annotation_is_added_seeked_to_and_deleted_while_the_recording_plays(
 ) -> None:
     open_call(player_page, console_server, call_centre, audio_samples.LONG_CALL_ID)
     audio = player_page.locator("audio")
-    expect(player_page.locator(".wave")).to_have_class("wave drawn", timeout=30_000)
+    show_wave(player_page, find_card(player_page, "hour"))
     audio.evaluate("audio => audio.play()")
     wait_until(audio, IS_PLAYING)
-    player_page.get_by_label("Position", exact=True).fill("30:00")
+    player_page.get_by_label("Position", exact=True).fill("2:00:00")
     player_page.get_by_label("Comment").fill("Half of it")
     player_page.get_by_role("button", name="Add annotation").click()
+    expect(player_page.get_by_text("Nothing was recorded at this position.")).to_be_visible()
+    expect(player_page.get_by_label("Position", exact=True)).to_be_focused()
+    expect(player_page.get_by_label("Comment")).to_have_value("Half of it")
+    player_page.get_by_label("Position", exact=True).fill("30:00")
+    player_page.get_by_role("button", name="Add annotation").click()
     expect(player_page.get_by_text("Half of it")).to_be_visible()
+    expect(player_page.locator("#annotations")).to_be_focused()
     expect(player_page.locator(".marker")).to_have_count(1)
     assert player_page.locator(".marker").evaluate("marker => parseFloat(marker.style.left)") == pytest.approx(
         50, abs=0.1
     )
     assert not audio.evaluate("audio => audio.paused")
-    player_page.get_by_role("button", name="30:00", exact=True).click()
+    player_page.get_by_role("link", name="30:00", exact=True).click()
     wait_until(audio, "audio => Math.abs(audio.currentTime - 1800) < 5 && !audio.seeking")
     assert find_violations(player_page) == []
     player_page.get_by_role("button", name="Delete the annotation at 30:00").click()
@@ -192,7 +212,7 @@ def test_the_player_is_accessible(
     with open_page(chromium, color_scheme=scheme, viewport={"width": width, "height": 844}, locale=language) as view:
         set_session_cookies(view, signed_in("emil"))
         open_call(view, console_server, call_centre, audio_samples.CALL_ID)
-        expect(find_card(view, "stereo").locator(".wave")).to_have_class("wave drawn", timeout=20_000)
+        show_wave(view, find_card(view, "alaw")) if width > 1000 else expect(view.locator(".wave")).to_be_visible()
         assert find_violations(view) == []
         assert view.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
 
@@ -209,6 +229,7 @@ def test_a_recording_is_played_and_annotated_without_scripts(
         open_call(view, console_server, call_centre, audio_samples.LONG_CALL_ID)
         expect(view.locator("audio")).to_be_visible()
         expect(view.locator(".tools")).to_be_hidden()
+        expect(view.locator(".wave")).to_be_hidden()
         view.get_by_label("Position", exact=True).fill("1:00")
         view.get_by_label("Comment").fill("Without a script")
         view.get_by_role("button", name="Add annotation").click()
@@ -216,3 +237,48 @@ def test_a_recording_is_played_and_annotated_without_scripts(
         view.get_by_role("button", name="Delete the annotation at 1:00").click()
         view.get_by_role("button", name="Delete annotation").click()
         expect(view.get_by_text("Without a script")).to_have_count(0)
+
+
+def test_recordings_follow_each_other_at_their_places_from_a_link_and_after_the_session(
+    chromium: Browser, signed_in: SignIn, console_server: CcfsServer, call_centre: CallCentreData
+) -> None:
+    """A link to a second, copying one, the next recording after a gap, skipping silence, a session that ended."""
+    loud, quiet = make_a_law_wav(9)[-8000:], b"\xd5" * 64_000
+    with_silence = (
+        wav.build_header(tag=wav.A_LAW, rate=8000, channels=1, bits=8, data_size=80_000) + loud + quiet + loud
+    )
+    for number, seconds in enumerate((3, 10)):
+        begin = BEGIN + timedelta(minutes=10, seconds=30 + 10 * number)
+        more = {"call_id": "1700000000-2", "call_begin": begin, "call_end": begin + timedelta(seconds=seconds)}
+        data = with_silence if number else make_a_law_wav(number, seconds)
+        more |= {"account_id": "acme-account"}
+        name = f"/0/1/record/following/{number}.wav"
+        add_recording(console_server.node, call_centre.acme, data, name, f"Y:/8/0/20201015/512/{number}.V3", **more)
+    lucy = ConsoleClient(server=console_server)
+    assert lucy.sign_in("lucy").status == 303
+    with open_page(chromium, permissions=["clipboard-read", "clipboard-write"]) as view:
+        set_session_cookies(view, lucy)
+        address = {"account": call_centre.account_param, "id": "1700000000-2", "t": "0:31"}
+        view.goto(f"http://{console_server.host}/console/call?" + urlencode(address))
+        expect(view.locator(".wave")).to_have_attribute("data-state", "drawn")
+        expect(view.locator(".time")).to_contain_text("0:31 / ")
+        view.keyboard.press("c")
+        expect(view.locator(".copy-link")).to_have_text("Copied")
+        assert view.evaluate("navigator.clipboard.readText()").endswith("id=1700000000-2&t=0:31")
+        view.keyboard.press("k")
+        wait_until(view.locator("audio").nth(1), "audio => audio.currentTime > 0.2 && !audio.paused")
+        assert view.locator("audio").nth(0).evaluate("audio => audio.paused")
+        expect(view.locator(".time")).to_contain_text("0:4")
+        view.keyboard.press("s")
+        wait_until(view.locator("audio").nth(1), "audio => audio.currentTime > 8.5 && audio.currentTime < 9.9", 5)
+        view.keyboard.press("k")
+        view.reload()
+        expect(view.locator(".wave")).to_have_attribute("data-state", "drawn")
+        view.context.clear_cookies()
+        view.get_by_role("link", name="0:30–0:33").click()
+        expect(view.get_by_role("alert")).to_contain_text("Your session has ended.")
+        view.get_by_role("alert").get_by_role("link", name="Sign in").click()
+        view.get_by_label("User name").fill("lucy")
+        view.get_by_label("Password").fill(PASSWORD)
+        view.keyboard.press("Enter")
+        expect(view.locator(".time")).to_contain_text("0:30 / ")

@@ -14,9 +14,12 @@ from tests.media import audio_samples
 from tests.server.ccfs_server import CcfsServer
 
 CARD = """const card = [...document.querySelectorAll("article")].find((card) => card.textContent.includes(`samples/${arguments[0]}`));
-const audio = card.querySelector("audio"), wave = card.querySelector(".wave");
+const audio = card.querySelector("audio"), wave = document.querySelector(".wave");
 """
-DRAWN = """return wave.classList.contains("drawn") && [...wave.firstElementChild.shadowRoot.querySelectorAll("canvas")].some(
+SHOW = """const choice = document.querySelector("select[data-track]");
+choice.value = audio.dataset.track;
+choice.dispatchEvent(new Event("change"))"""
+DRAWN = """return wave.dataset.state === "drawn" && [...wave.firstElementChild.shadowRoot.querySelectorAll("canvas")].some(
     (canvas) => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value))"""
 PLAY = """const began = performance.now(), first = new Promise((done) => audio.addEventListener("timeupdate", () => done(
     performance.now() - began), {once: true}));
@@ -77,6 +80,7 @@ def test_every_codec_is_played_and_has_a_waveform(
 ) -> None:
     open_call(firefox_window, console_server, call_centre, audio_samples.CALL_ID)
     for name in PLAYABLE_CODINGS:
+        firefox_window.run_script(CARD + SHOW, name)
         firefox_window.wait_until(CARD + DRAWN, name)
         firefox_window.run_script(CARD + PLAY, name)
         firefox_window.wait_until(CARD + "return audio.currentTime > 0.2", name)
@@ -116,6 +120,6 @@ def test_a_broken_recording_is_reported(
 ) -> None:
     open_call(firefox_window, console_server, call_centre, audio_samples.CALL_ID)
     firefox_window.run_script(CARD + "audio.play().catch(() => {})", "broken")
-    firefox_window.wait_until(CARD + "return card.querySelector('[role=alert]').innerText.length > 0", "broken")
-    text = firefox_window.run_script(CARD + "return card.querySelector('[role=alert]').innerText", "broken")
+    firefox_window.wait_until("return document.querySelector('[role=alert]').innerText.length > 0")
+    text = firefox_window.run_script("return document.querySelector('[role=alert]').innerText")
     assert text == "This recording cannot be played."

@@ -1,20 +1,16 @@
-"""Calls: the search page, lookup by id, and the page of one call."""
+"""Calls: the search page and lookup by id."""
 
-import secrets
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlencode
 
 from sqlalchemy.engine import Connection
 
-from ccfs.console.calls import heard, search_form, timeline
+from ccfs.console.calls import search_form
 from ccfs.console.request import AccountScope, ConsoleRequest, get_scope
-from ccfs.db.tenant import annotations
 from ccfs.db.tenant.calls import call_lookup, call_search
-from ccfs.db.tenant.ingest import recording_sources
-from ccfs.model.calls.call import Call, build_call, build_timeline
+from ccfs.model.calls.call import Call, build_call
 from ccfs.model.calls.search import MAX_EXACT_COUNT, CallSearch, SearchCount, SearchCursor
-from ccfs.model.errors import NotFound
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Permission
 from ccfs.web.responses.types import Response
@@ -146,34 +142,6 @@ async def _find_by_id(request: ConsoleRequest, scopes: list[AccountScope], searc
     await request.audit_action(AuditAction.CALLS_SEARCHED, f"id={searched_id}")
     if len(matches) == 1:
         [(scope, call_id)] = matches
-        return request.redirect("/console/call", account=scope.name, id=call_id)
+        second = {"t": request.query_params["t"]} if "t" in request.query_params else {}
+        return request.redirect("/console/call", account=scope.name, id=call_id, **second)
     return request.render_page("call_lookup.html", 200 if matches else 404, matches=matches, searched_id=searched_id)
-
-
-async def show_call(request: ConsoleRequest) -> Response:
-    """Show one call: its timeline, its recordings with their annotations, and what agents did."""
-    scope, call_id = request.current_scope, request.query_params.get("id", "")
-    app, accounts, query = scope.app, [scope.account.account_id], request.context.query
-    legs = (await query(lambda c: call_lookup.find_legs(c, app, accounts, [call_id]))).get(call_id, [])
-    recordings = await query(lambda c: call_lookup.list_recordings(c, app, accounts, call_id))
-    if not legs and not recordings:
-        raise NotFound
-    operations = await query(lambda c: call_lookup.list_agent_operations(c, app, accounts, call_id))
-    names = [recording.file_name for recording in recordings]
-    await request.audit_action(AuditAction.CALL_VIEWED, call_id, scope, call_id)
-    return request.render_page(
-        "call.html",
-        nonce=secrets.token_urlsafe(16),
-        scope=scope,
-        call_id=call_id,
-        call=build_call(legs) if legs else None,
-        timeline=timeline.build_timeline_rows(build_timeline(legs)),
-        recordings=recordings,
-        operations=operations,
-        replaced=await query(lambda c: recording_sources.list_replaced(c, app, names)),
-        annotations=await query(lambda c: annotations.list_by_recordings(c, app, recordings)),
-        heard=await heard.list_heard(request, call_id),
-        may_delete_all=request.has_permission_in(Permission.ADMINISTER, scope),
-        may_listen=request.has_permission_in(Permission.LISTEN, scope),
-        may_download=request.has_permission_in(Permission.DOWNLOAD, scope),
-    )

@@ -1,119 +1,172 @@
-// The player of a call's page: waveform, speed, channels, keys, annotations. Without it the browser's own controls play.
+// The player of a call's page: its controls and keys, links to a second, and the annotations on the waveform.
 (() => {
-  const nonce = document.currentScript.nonce;
-  const players = [...document.querySelectorAll("[data-player]")].map(createPlayer);
-  players.reduce((previous, player) => previous.then(() => drawWaveform(player)), Promise.resolve());  // in turn: a call may have many
-  let current = players[0];
-  for (const hint of document.querySelectorAll(".shortcuts")) hint.hidden = false;
+  const box = document.querySelector("[data-player]");
+  if (!box) return;
+  const length = box.dataset.length / 1000, find = (selector) => box.querySelector(selector);
+  const media = new CallMedia([...document.querySelectorAll("audio[data-track]")], length);
+  const wave = new CallWave(find(".wave"), media, showProblem), scrubber = find(".scrubber input"), track = find("[data-track]");
+  const play = find(".play"), speed = find("[data-speed]"), skip = find("[data-skip-silence]"), channel = find("[data-channel]"), copy = find(".copy-link");
+  let stopAt = Infinity;
+  const routes = new Map();
+
+  for (const audio of document.querySelectorAll("audio[data-track]")) {
+    audio.controls = false;
+    if (audio.src.includes("#")) audio.src = audio.src.split("#")[0];  // where native controls would begin
+  }
+  play.addEventListener("click", toggle);
+  speed.addEventListener("change", () => { media.playbackRate = Number(speed.value); });
+  find("[data-volume]").addEventListener("input", (event) => { media.volume = event.target.value / 100; });
+  scrubber.addEventListener("input", () => seek(Number(scrubber.value)));
+  channel.addEventListener("change", () => { for (const part of media.parts) for (const audio of part.audios) routeChannel(audio, channel.value); });
+  track?.addEventListener("change", () => { media.selectTrack(Number(track.value)); drawWave(); });
+  copy.addEventListener("click", copyLink);
+  find(".wave").addEventListener("pick", (event) => playFrom(event.detail));
+  media.addEventListener("trackchange", () => { if (track) track.value = media.track; drawWave(); });
+  media.addEventListener("play", () => { showProblem(""); showState(); });
+  media.addEventListener("pause", showState);
+  media.addEventListener("error", () => explainError(media.failed));
+  media.addEventListener("timeupdate", () => { skipSilence(); showTime(); });
+  if (box.dataset.start > 0) media.currentTime = box.dataset.start / 1000;
+  showTime();
+  drawWave();
+  drawMarkers();
 
   function formatTime(seconds) {
-    const total = Math.floor(seconds), pad = (number) => String(number).padStart(2, "0");
+    const total = Math.floor(seconds + 0.001), pad = (number) => String(number).padStart(2, "0");
     const hours = Math.floor(total / 3600), minutes = Math.floor(total / 60) % 60;
     return hours ? `${hours}:${pad(minutes)}:${pad(total % 60)}` : `${minutes}:${pad(total % 60)}`;
   }
+  function formatTenths(seconds) { return `${formatTime(seconds)}.${Math.floor(seconds * 10) % 10}`; }
 
-  function createPlayer(box) {
-    const audio = box.querySelector("audio"), time = box.querySelector(".time"), speed = box.querySelector("[data-speed]");
-    const self = { box, audio, showTime, card: box.closest("article"), seconds: 0, seek, changeSpeed, toggle, drawMarkers, startAnnotation };
-    box.querySelector(".tools").hidden = false;
-    for (const kind of ["timeupdate", "seeking", "durationchange"]) audio.addEventListener(kind, showTime);
-    audio.addEventListener("play", () => { current = self; showProblem(""); });
-    audio.addEventListener("error", explainError);
-    speed.addEventListener("change", () => { audio.playbackRate = audio.defaultPlaybackRate = Number(speed.value); });
-    box.querySelector("[data-channel]").addEventListener("change", (event) => routeChannel(self, event.target.value));
-    showTime();
-    return self;
-
-    function showTime() { time.value = `${formatTime(audio.currentTime)} / ${formatTime(audio.duration || self.seconds)}`; }
-    function toggle() { if (audio.paused) audio.play().catch(() => {}); else audio.pause(); }
-    function seek(seconds) {
-      audio.currentTime = Math.min(Math.max(seconds, 0), audio.duration || self.seconds || seconds);
-      current = self;
+  function drawWave() {
+    wave.show().then(() => {
+      find("[data-channel-choice]").hidden = !wave.isStereo || !window.AudioContext;
       showTime();
-    }
-    function changeSpeed(steps) {
-      const option = speed.options[speed.selectedIndex + steps];
-      if (!option) return;
-      speed.value = option.value;
-      speed.dispatchEvent(new Event("change"));
-    }
-    function startAnnotation() {
-      const form = self.card.querySelector("form.annotation");
-      form.elements.offset.value = `${formatTime(audio.currentTime)}.${Math.floor(audio.currentTime * 10) % 10}`;
-      form.elements.text.focus();
-    }
-    function drawMarkers() {
-      const wave = box.querySelector(".wave");
-      for (const old of wave.querySelectorAll(".marker")) old.remove();
-      if (self.seconds) for (const button of self.card.querySelectorAll("[data-seek]")) {
-        const marker = wave.appendChild(document.createElement("span"));
-        marker.className = "marker";
-        marker.style.left = `${button.dataset.seek / self.seconds / 10}%`;
-      }
-    }
-    function showProblem(kind) {
-      const problem = box.querySelector(".problem");
-      problem.hidden = !kind;
-      problem.textContent = kind ? problem.dataset[kind] : "";
-    }
-    function explainError() {
-      fetch(audio.src, { headers: { range: "bytes=1-1" } })
-        .then((response) => showProblem(response.status === 503 ? "busy" : "broken"), () => showProblem("broken"));
-    }
+    });
+  }
+  function showState() {
+    const text = media.paused ? play.dataset.play : play.dataset.pause;
+    play.setAttribute("aria-pressed", String(!media.paused));
+    play.querySelector("span").textContent = text;
+  }
+  function showTime() {
+    const now = media.currentTime, text = formatTime(now);
+    find(".time").value = `${text} / ${formatTime(length)}`;
+    if (document.activeElement !== scrubber || !scrubber.matches(":active")) scrubber.value = now;
+    scrubber.setAttribute("aria-valuetext", text);
+    if (!copy.dataset.busy) copy.textContent = copy.dataset.text.replace("0:00", text);
+  }
+  function toggle() { if (media.paused) media.play(); else media.pause(); }
+  function seek(seconds) { stopAt = Infinity; media.currentTime = seconds; }
+  function playFrom(seconds, end = Infinity) { seek(seconds); stopAt = end; media.play(); }
+  function changeSpeed(steps) {
+    const option = speed.options[speed.selectedIndex + steps];
+    if (option) { speed.value = option.value; media.playbackRate = Number(option.value); }
+  }
+  function skipSilence() {
+    if (media.paused) return;
+    const now = media.currentTime;
+    if (now >= stopAt) { stopAt = Infinity; media.pause(); return; }
+    const silence = skip.checked && !media.seeking && wave.silences.find(([begin, end]) => now >= begin + 0.3 && now < end - 0.7);
+    if (silence) media.currentTime = silence[1] - 0.3;
   }
 
-  async function drawWaveform(self) {
-    const response = await fetch(self.box.dataset.waveform).catch(() => null);
-    const waveform = response?.ok ? await response.json() : { levels: [] };
-    if (!waveform.levels.length) return;
-    const wave = self.box.querySelector(".wave"), style = getComputedStyle(wave), stereo = waveform.levels.length > 1;
-    const colour = (name) => style.getPropertyValue(name).trim();
-    self.seconds = waveform.milliseconds / 1000;
-    wave.classList.add("drawn");
-    WaveSurfer.create({
-      container: wave, media: self.audio, duration: self.seconds, cspNonce: nonce, height: stereo ? 48 : 72, dragToSeek: true,
-      peaks: waveform.levels.map((levels) => levels.map((level) => level / 255)), normalize: true, splitChannels: stereo ? [] : undefined,
-      waveColor: colour("--stay"), progressColor: colour("--main"), cursorColor: colour("--text"), cursorWidth: 2,
-    }).on("interaction", (seconds) => self.seek(seconds));
-    for (const side of stereo ? ["left", "right"] : []) {
-      const label = wave.appendChild(document.createElement("span"));
-      label.className = `side ${side}`;
-      label.textContent = self.box.dataset[side];
-    }
-    self.box.querySelector("[data-channel-choice]").hidden = !stereo || !window.AudioContext;
-    self.drawMarkers();
-    self.showTime();
+  function showProblem(kind) {
+    const problem = find(".problem");
+    problem.hidden = !kind;
+    problem.textContent = kind ? problem.dataset[kind] : "";
+    if (kind !== "expired") return;
+    const link = problem.appendChild(document.createElement("a"));
+    link.href = `${box.dataset.login}?next=${encodeURIComponent(`${box.dataset.address}&t=${formatTime(media.currentTime)}`)}`;
+    link.textContent = problem.dataset.login;
+    link.before(" ");
+  }
+  function explainError(audio) {
+    fetch(audio.src, { headers: { range: "bytes=1-1" }, redirect: "manual" }).then(
+      (response) => showProblem(response.type === "opaqueredirect" ? "expired" : response.status === 503 ? "busy" : "broken"),
+      () => showProblem("offline"));
+  }
+
+  async function copyLink() {
+    const text = new URL(`${box.dataset.address}&t=${formatTime(media.currentTime)}`, location.href).href;
+    try { await navigator.clipboard.writeText(text); } catch { copyBySelection(text); }
+    copy.dataset.busy = "yes";
+    copy.textContent = copy.dataset.copied;
+    setTimeout(() => { delete copy.dataset.busy; showTime(); }, 1500);
+  }
+  // Without TLS, browsers have no clipboard for scripts.
+  function copyBySelection(text) {
+    const field = box.appendChild(document.createElement("input"));
+    field.value = text;
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+    copy.focus();
   }
 
   // Play one channel on both sides. Web Audio is used only once a channel is chosen.
-  function routeChannel(self, channel) {
-    if (!self.context) {
-      self.context = new AudioContext();
-      self.source = self.context.createMediaElementSource(self.audio);
+  function routeChannel(audio, side) {
+    if (!routes.has(audio)) {
+      const context = new AudioContext();
+      routes.set(audio, { context, source: context.createMediaElementSource(audio) });
     }
-    self.context.resume();
-    self.source.disconnect();
-    if (channel === "both") { self.source.connect(self.context.destination); return; }
-    const splitter = self.context.createChannelSplitter(2), mono = self.context.createGain();
-    self.source.connect(splitter);
-    splitter.connect(mono, channel === "left" ? 0 : 1);
-    mono.connect(self.context.destination);
+    const { context, source } = routes.get(audio);
+    context.resume();
+    source.disconnect();
+    if (side === "both") { source.connect(context.destination); return; }
+    const splitter = context.createChannelSplitter(2), mono = context.createGain();
+    source.connect(splitter);
+    splitter.connect(mono, side === "left" ? 0 : 1);
+    mono.connect(context.destination);
+  }
+
+  function annotationForm() { return document.querySelector("form[data-new]"); }
+  function setPosition(name) {
+    annotationForm().elements[name].value = formatTenths(media.currentTime);
+    annotationForm().dataset.positioned = "yes";
+  }
+  function startAnnotation() { setPosition("offset"); annotationForm().elements.text.focus(); }
+  function drawMarkers() {
+    for (const old of find(".wave").querySelectorAll(".marker")) old.remove();
+    for (const link of document.querySelectorAll("#annotations [data-seek]")) {
+      const marker = find(".wave").appendChild(document.createElement("span")), { seek: begin, end } = link.dataset;
+      marker.className = end ? "marker passage" : "marker";
+      marker.style.left = `${begin / length / 10}%`;
+      if (end) marker.style.width = `${(end - begin) / length / 10}%`;
+    }
   }
 
   document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-seek]");
-    if (!button) return;
-    players.find((player) => player.card.contains(button)).seek(button.dataset.seek / 1000);
+    const link = event.target.closest("a[data-seek]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    if (link.dataset.track && Number(link.dataset.track) !== media.track) { media.selectTrack(Number(link.dataset.track)); media.emit("trackchange"); }
+    playFrom(link.dataset.seek / 1000, link.dataset.end ? link.dataset.end / 1000 : Infinity);
   });
-  document.addEventListener("htmx:after:swap", () => { for (const player of players) player.drawMarkers(); });
+  document.addEventListener("focusin", (event) => {
+    if (event.target.name === "text" && event.target.form === annotationForm() && !annotationForm().dataset.positioned) setPosition("offset");
+  });
+  document.addEventListener("input", (event) => { if (event.target.form?.matches("form[data-new]")) event.target.form.dataset.positioned = "yes"; });
+  document.addEventListener("submit", (event) => {
+    if (event.target.matches("form[data-new]")) event.target.elements.recording.value = media.part?.lead.dataset.name || "";
+  }, true);
+  document.addEventListener("htmx:after:swap", () => {
+    drawMarkers();
+    const invalid = document.querySelector("#annotations [aria-invalid]");
+    if (invalid) invalid.focus();
+    else if (document.activeElement === document.body || !document.activeElement) document.getElementById("annotations")?.focus({ preventScroll: true });
+  });
   document.addEventListener("keydown", (event) => {
-    if (!current || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.closest("input, select, textarea, audio, [contenteditable]")) return;
-    if (event.key === " " && event.target.closest("button, a, summary")) return;
+    const target = event.target;
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (target.closest("input:not([type=range], [type=checkbox]), select, textarea, [contenteditable]")) return;
+    if (event.key === " " && target.closest("button, a, summary, input[type=checkbox]")) return;
+    if (event.key.startsWith("Arrow") && target.closest("input[type=range]")) return;
     const action = {
-      " ": () => current.toggle(), k: () => current.toggle(), m: () => current.startAnnotation(),
-      ArrowLeft: () => current.seek(current.audio.currentTime - 5), ArrowRight: () => current.seek(current.audio.currentTime + 5),
-      "<": () => current.changeSpeed(-1), ">": () => current.changeSpeed(1),
+      " ": toggle, k: toggle, m: startAnnotation, c: copyLink, s: () => { skip.checked = !skip.checked; },
+      "[": () => setPosition("offset"), "]": () => { setPosition("end"); annotationForm().elements.text.focus(); },
+      ArrowLeft: () => seek(media.currentTime - 5), ArrowRight: () => seek(media.currentTime + 5),
+      "<": () => changeSpeed(-1), ">": () => changeSpeed(1),
     }[event.key];
     if (!action) return;
     event.preventDefault();

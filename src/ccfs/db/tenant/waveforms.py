@@ -1,5 +1,6 @@
 """Rows of waveforms. They are computed once and deleted with their recording; each app keeps the latest MAX_PER_APP."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -22,6 +23,13 @@ def get(connection: Connection, app: App, recording: Recording) -> tuple[int, in
     query = sa.select(_TABLE.c.milliseconds, _TABLE.c.channels, _TABLE.c.peaks).where(is_same)
     row = connection.execute(query).first()
     return (row.milliseconds, row.channels, row.peaks) if row else None
+
+
+def list_lengths(connection: Connection, app: App, recordings: Sequence[Recording]) -> dict[str, int]:
+    """Return the milliseconds of audio by index name, for recordings whose waveforms have been computed."""
+    names = [recording.file_name for recording in recordings]
+    query = sa.select(_TABLE.c.recording, _TABLE.c.milliseconds).where(_TABLE.c.app == app.id)
+    return {row.recording: row.milliseconds for row in connection.execute(query.where(_TABLE.c.recording.in_(names)))}
 
 
 def save(

@@ -1,4 +1,4 @@
-"""A call, consisting of its legs (CDR rows): its summary and its timeline."""
+"""A call, consisting of its legs (CDR rows): its summary. timeline.py has its timeline."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -85,34 +85,6 @@ class Call:
     leave_reason: int  # of the last leg
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LegSpan:
-    """A phase of a leg."""
-
-    kind: str  # wait, ring, talk; or stay, where the row has none of these
-    begin: datetime
-    end: datetime
-
-    @property
-    def duration(self) -> timedelta:
-        """The time from begin to end."""
-        return self.end - self.begin
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimelineStep:
-    """A leg as a row of the timeline."""
-
-    device: DeviceType
-    name: str  # of the queue or agent, else the device's number
-    spans: tuple[LegSpan, ...]
-    leave_reason: int
-    release_cause: int | None  # of the last leg; the others' mean nothing
-    switch_leg_id: str
-    begin: datetime
-    end: datetime
-
-
 def sort_legs(legs: Iterable[T]) -> list[T]:
     """Return a call's legs sorted by number, with the last one (-1) at the end."""
     return sorted(legs, key=lambda leg: (leg.call_id_num == LAST_LEG, leg.call_id_num, leg.begin))
@@ -179,36 +151,6 @@ def build_call(legs: Sequence[Cdr]) -> Call:
         wait=call_wait_time(ordered),
         is_answered=talk > 0,
         leave_reason=last.leave_reason,
-    )
-
-
-def build_timeline(legs: Sequence[Cdr]) -> list[TimelineStep]:
-    """Return the legs as rows of the timeline, in order."""
-    return [_build_timeline_step(leg) for leg in sort_legs(legs)]
-
-
-def _build_timeline_step(leg: Cdr) -> TimelineStep:
-    device = DeviceType(leg.device_type) if leg.device_type in set(DeviceType) else DeviceType.NONE
-    names = {DeviceType.QUEUE: leg.current_skill_id, DeviceType.AGENT: leg.agent_id}
-    spans = tuple(
-        LegSpan(kind=kind, begin=begin, end=end)
-        for kind, begin, end in (
-            ("wait", leg.wait_begin, leg.wait_end),
-            ("ring", leg.ack_begin, leg.ack_end),
-            ("talk", leg.call_begin, leg.call_end),
-        )
-        if begin and end and end > begin
-    )
-    end = leg_end(leg)
-    return TimelineStep(
-        device=device,
-        name=names.get(device) or (str(leg.device_no) if leg.device_no else ""),
-        spans=spans or (LegSpan(kind="stay", begin=leg.begin, end=end),),
-        leave_reason=leg.leave_reason,
-        release_cause=leg.release_cause if leg.call_id_num == LAST_LEG else None,
-        switch_leg_id=leg.switch_leg_id,
-        begin=leg.begin,
-        end=end,
     )
 
 

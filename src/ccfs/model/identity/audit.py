@@ -30,7 +30,9 @@ class AuditAction(StrEnum):
     API_RECORDING_DOWNLOADED = auto()  # by an API client, a play token or a signed URL
     WAVEFORM_VIEWED = auto()
     ANNOTATION_ADDED = auto()
+    ANNOTATION_CHANGED = auto()
     ANNOTATION_DELETED = auto()
+    ANNOTATIONS_SEARCHED = auto()
     CALLS_DOWNLOADED = auto()
     BULK_DOWNLOAD_REQUESTED = auto()
     BULK_DOWNLOAD_SAVED = auto()

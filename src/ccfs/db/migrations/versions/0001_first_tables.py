@@ -290,11 +290,20 @@ def upgrade() -> None:
         sa.Column("recording", sa.Text(), nullable=False),
         sa.Column("month", sa.Integer(), nullable=False),
         sa.Column("offset_ms", sa.Integer(), nullable=False),
+        sa.Column("end_ms", sa.Integer(), nullable=True),
         sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("tags", sa.Text(), nullable=False),
         sa.Column("author", sa.Text(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("changed_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_annotations_app")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_annotations")),
+    )
+    op.create_index(
+        op.f("ix_annotations_app_account_id_created_at_id"),
+        "annotations",
+        ["app", "account_id", "created_at", "id"],
+        unique=False,
     )
     op.create_index(op.f("ix_annotations_app_recording"), "annotations", ["app", "recording"], unique=False)
     op.create_table(
