@@ -19,7 +19,7 @@ BEGIN = BASE.call_begin
 def make_recording(number: int, begin: int, end: int, name: str = "") -> Recording:
     """Return a recording from one second to another of the call."""
     times = {"call_begin": BEGIN + timedelta(seconds=begin), "call_end": BEGIN + timedelta(seconds=end)}
-    return replace(BASE, file_name=f"/0/1/record/a/b/20260504/1/{number}.wav", source_name=name, **times)
+    return replace(BASE, file_name=f"/0/1/record/a/b/20260504/1/{number}.wav", source_name=name, **times)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,7 @@ def test_a_transferred_call_s_page_has_every_segment_in_its_place_and_at_its_own
         make_leg("acme-account", call_id, begin=begin + timedelta(seconds=20), call_id_num=1, leave_reason=17, **one),
         make_leg(
             "acme-account", call_id, 1, begin=begin + timedelta(seconds=60), agent_id="513", current_skill_id="", **two
-        ),
+        ),  # type: ignore[arg-type]
     ]
     usual = {"account_id": "acme-account", "call_id": call_id, "vdn_id": "4", "cc_id": "1"}
     done = (("512", 38, 30, 40), ("512", 46, 60, 9000), ("513", 27, 126, 5226), ("512", 4, 25, 9000))
@@ -187,7 +187,7 @@ def test_a_transferred_call_s_page_has_every_segment_in_its_place_and_at_its_own
             op_type=op_type,
             begin=begin + timedelta(seconds=first),
             end=begin + timedelta(seconds=last),
-            **usual,
+            **usual,  # type: ignore[arg-type]
         )
         for agent, op_type, first, last in done
     ]
