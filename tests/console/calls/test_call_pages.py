@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from html import unescape
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -171,12 +172,12 @@ def test_a_transferred_call_s_page_has_every_segment_in_its_place_and_at_its_own
     begin, call_id = BEGIN - timedelta(days=500), "1600000000-9"
     times = iter((0, 20, 20, 25, 25, 60, 60, 66, 60, 66, 66, 126))
     names = ("wait_begin", "wait_end", "ack_begin", "ack_end", "call_begin", "call_end")
-    one, two = ({name: begin + timedelta(seconds=next(times)) for name in names} for _ in range(2))
+    one, two = (dict[str, Any]((name, begin + timedelta(seconds=next(times))) for name in names) for _ in range(2))
     legs = [
         make_leg("acme-account", call_id, begin=begin + timedelta(seconds=20), call_id_num=1, leave_reason=17, **one),
         make_leg(
             "acme-account", call_id, 1, begin=begin + timedelta(seconds=60), agent_id="513", current_skill_id="", **two
-        ),  # type: ignore[arg-type]
+        ),
     ]
     usual = {"account_id": "acme-account", "call_id": call_id, "vdn_id": "4", "cc_id": "1"}
     done = (("512", 38, 30, 40), ("512", 46, 60, 9000), ("513", 27, 126, 5226), ("512", 4, 25, 9000))
