@@ -16,7 +16,10 @@ from tests.server.ccfs_server import CcfsServer
 from tests.two_tenants import CALLBACK_URL, add_export
 
 RESPONSE_ID = "5" * 32
-PAGES = ("calls", "statistics", "exports", "ingest", "apps", "users", "audit", "settings", "cluster", "account")
+PAGES = (
+    *("calls", "annotations", "statistics", "exports", "ingest", "apps"),
+    *("users", "audit", "settings", "cluster", "account"),
+)
 
 
 @pytest.fixture(scope="module")

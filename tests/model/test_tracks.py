@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccfs.model.recordings.recording import Recording
-from ccfs.model.recordings.tracks import Lane, place_recordings
+from ccfs.model.recordings.tracks import VoiceLane, place_recordings
 from tests.db import sample_rows
 
 BASE = sample_rows.make_recording(1)
@@ -19,7 +19,7 @@ BEGIN = BASE.call_begin
 def make_recording(number: int, begin: int, end: int, name: str = "") -> Recording:
     """Return a recording from one second to another of the call."""
     times = {"call_begin": BEGIN + timedelta(seconds=begin), "call_end": BEGIN + timedelta(seconds=end)}
-    return replace(BASE, file_name=f"/0/1/record/a/b/20260504/1/{number}.wav", source_name=name, **times)
+    return replace(BASE, file_name=f"/0/1/record/a/b/20260504/1/{number}.wav", source_name=name, **times)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_recordings_have_a_track_an_offset_and_a_lane(
 
 def test_the_length_of_decoded_audio_precedes_that_of_the_row() -> None:
     [placed] = place_recordings([make_recording(1, 0, 10)], BEGIN, {make_recording(1, 0, 10).file_name: 4480})
-    assert (placed.length_ms, placed.end_ms, placed.lane) == (4480, 4480, Lane.BOTH)
+    assert (placed.length_ms, placed.end_ms, placed.lane) == (4480, 4480, VoiceLane.BOTH)
 
 
 @given(st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100)), max_size=8))

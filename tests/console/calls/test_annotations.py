@@ -205,7 +205,8 @@ def test_a_wrong_field_has_a_sentence_beside_it_and_keeps_what_was_typed(
     page = reply.body.decode()
     assert reply.status == 400
     field_problem = re.search(
-        r'name="(\w+)"[^>]*aria-invalid="true" aria-describedby="new-\1">[^>]*id="new-\1">([^<]*)', page
+        r'name="(\w+)"[^>]*aria-invalid="true" aria-describedby="new-\1"></label><span class="field-problem" id="new-\1">([^<]*)',
+        page,
     )
     assert field_problem
     assert field_problem[1] == field

@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from html import unescape
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -171,7 +172,7 @@ def test_a_transferred_call_s_page_has_every_segment_in_its_place_and_at_its_own
     begin, call_id = BEGIN - timedelta(days=500), "1600000000-9"
     times = iter((0, 20, 20, 25, 25, 60, 60, 66, 60, 66, 66, 126))
     names = ("wait_begin", "wait_end", "ack_begin", "ack_end", "call_begin", "call_end")
-    one, two = ({name: begin + timedelta(seconds=next(times)) for name in names} for _ in range(2))
+    one, two = (dict[str, Any]((name, begin + timedelta(seconds=next(times))) for name in names) for _ in range(2))
     legs = [
         make_leg("acme-account", call_id, begin=begin + timedelta(seconds=20), call_id_num=1, leave_reason=17, **one),
         make_leg(
@@ -187,7 +188,7 @@ def test_a_transferred_call_s_page_has_every_segment_in_its_place_and_at_its_own
             op_type=op_type,
             begin=begin + timedelta(seconds=first),
             end=begin + timedelta(seconds=last),
-            **usual,
+            **usual,  # type: ignore[arg-type]
         )
         for agent, op_type, first, last in done
     ]

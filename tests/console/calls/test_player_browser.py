@@ -33,7 +33,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def player_page(chromium: Browser, signed_in: SignIn) -> Iterator[Page]:
     """A page on which Lucy is signed in."""
-    with open_page(chromium) as page:
+    with open_page(chromium, refusal="status of 400") as page:
         set_session_cookies(page, signed_in("lucy"))
         yield page
 

@@ -97,7 +97,7 @@ def test_a_search_finds_each_annotation_of_the_account_once_page_by_page(databas
         }
 
         def count(**more: str) -> int:
-            return len(annotations.search(connection, app, replace(everything, **more), 9))
+            return len(annotations.search(connection, app, replace(everything, **more), 9))  # type: ignore[arg-type]
 
         assert [count(text="äRGER 3"), count(tag="t3"), count(tag="axb"), count(tag="a_b")] == [1, 1, 0, 5]
         assert [count(author="emil"), count(account_id="other"), count(tag="t3", text="2")] == [0, 0, 0]

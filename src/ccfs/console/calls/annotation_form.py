@@ -22,7 +22,7 @@ Translate = Callable[..., str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedForm:
-    """What to store, and of which recording."""
+    """An annotation to store, and its recording."""
 
     placed: PlacedRecording
     draft: AnnotationDraft

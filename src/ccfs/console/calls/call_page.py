@@ -65,7 +65,7 @@ class CallView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnotationFormState:
-    """What a rejected form held, and the reasons by field. The form of an annotation, or of a new one (None)."""
+    """The fields of a rejected form, and the reasons by field. It is the form of an annotation, or of a new one (None)."""
 
     annotation_id: int | None = None
     fields: Mapping[str, str] = field(default_factory=dict)

@@ -24,7 +24,7 @@ _FIELDS = tuple(_TABLE.c[name] for name in _FIELD_NAMES)
 
 
 class AddResult(StrEnum):
-    """What became of a new annotation."""
+    """The result of adding an annotation."""
 
     ADDED = auto()
     REPEATED = auto()  # the author added the same a moment ago

@@ -1,6 +1,6 @@
 """The timeline of a call: who waited, rang, talked, held or transferred it, and when. Pure.
 
-A segment lies within the call; only after-call work may outlast it. Segments of one participant do not overlap.
+A segment is within the call; only after-call work may outlast it. Segments of one participant do not overlap.
 """
 
 from collections import defaultdict
@@ -22,7 +22,7 @@ TRANSFER_TYPES: Final = (AgentOperationType.INTERNAL_TRANSFER, AgentOperationTyp
 
 
 class SegmentKind(StrEnum):
-    """What happens in a segment."""
+    """The kind of a segment."""
 
     CONNECTING = "connecting"  # nothing is known: before the queue, or between two devices
     WAIT = "wait"

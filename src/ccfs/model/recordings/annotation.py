@@ -18,7 +18,7 @@ _OFFSET = re.compile(r"((?:(?:\d{1,2}:)?\d{1,3}:)?\d{1,5})(?:[.,](\d{1,3})\d*)?"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnotationDraft:
-    """What a user enters."""
+    """The fields that a user enters."""
 
     offset_ms: int  # from the recording's begin
     end_ms: int | None = None  # of a passage; None: a moment

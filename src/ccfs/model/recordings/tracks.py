@@ -18,8 +18,8 @@ _SIDE_NAME = re.compile(r"(.{1,250})[-_.](in|out|rx|tx|read|write|caller|agent)(
 _CALLER_SIDES: Final = ("in", "rx", "read", "caller")  # what the switch received from the channel that it recorded
 
 
-class Lane(StrEnum):
-    """Whose voice a file has."""
+class VoiceLane(StrEnum):
+    """The voices in a file."""
 
     BOTH = "both"
     CALLER = "caller"
@@ -34,7 +34,7 @@ class PlacedRecording:
     offset_ms: int  # from the axis' begin
     length_ms: int  # of the audio where it is known, else by the row
     track: int
-    lane: Lane
+    lane: VoiceLane
 
     @property
     def end_ms(self) -> int:
@@ -51,7 +51,7 @@ def place_recordings(
     placed = []
     for recording in sorted(recordings, key=lambda recording: (recording.call_begin, recording.file_name)):
         length = lengths.get(recording.file_name) or _row_length_ms(recording)
-        stem, lane = lanes.get(recording.file_name, ("", Lane.BOTH))
+        stem, lane = lanes.get(recording.file_name, ("", VoiceLane.BOTH))
         track = partners.get(stem) if stem else None
         if track is None:
             track = _find_track(ends, recording)
@@ -75,12 +75,12 @@ def _find_track(ends: Sequence[datetime], recording: Recording) -> int:
     return next(free, len(ends))
 
 
-def _find_lanes(recordings: Sequence[Recording]) -> dict[str, tuple[str, Lane]]:
+def _find_lanes(recordings: Sequence[Recording]) -> dict[str, tuple[str, VoiceLane]]:
     """Return the common name and the lane of each file that has a partner: `call-in.wav` and `call-out.wav`."""
-    sides: dict[str, dict[Lane, Recording]] = {}
+    sides: dict[str, dict[VoiceLane, Recording]] = {}
     for recording in recordings:
         if match := _SIDE_NAME.fullmatch(recording.source_name or recording.file_name):
-            lane = Lane.CALLER if match[2] in _CALLER_SIDES else Lane.AGENT
+            lane = VoiceLane.CALLER if match[2] in _CALLER_SIDES else VoiceLane.AGENT
             sides.setdefault(match[1], {}).setdefault(lane, recording)
     return {
         recording.file_name: (stem, lane)
