@@ -78,6 +78,11 @@ def build_requests(server: CcfsServer, call_centre: CallCentreData) -> dict[Rout
         ("GET", "/console/bulk-download"): account | {"id": "c" * 32},
         ("POST", "/console/bulk-download"): account | {"id": "c" * 32},
         ("GET", "/console/bulk-download/zip"): account | {"id": "c" * 32},
+        ("GET", "/console/statistics/csv"): account,
+        ("GET", "/console/agent"): account | {"agent": "512"},
+        ("POST", "/console/reports"): account | {"frequency": "daily", "format": "csv", "recipients": "?"},
+        ("POST", "/console/reports/delete"): account,
+        ("POST", "/console/apps/targets"): account | {"service_level": "x"},
         ("GET", "/console/export"): export,
         ("POST", "/console/export"): export,
         ("GET", "/console/callbacks"): app,
@@ -119,6 +124,10 @@ def add_own_object(client: ConsoleClient, route: Route, fields: Fields) -> Field
         client.post(f"/console/annotation?{query}", offset="1", text="mine")
         page = client.get("/console/call?" + urlencode({"account": fields["account"], "id": CALL_ID})).body.decode()
         return fields | {"annotation": re.findall(r'name="annotation" value="(\d+)"', page)[-1]}
+    if route.path == "/console/reports/delete":
+        client.post("/console/reports", account=fields["account"], frequency="daily", format="csv")
+        page = client.get("/console/reports?" + urlencode(fields)).body.decode()
+        return fields | {"id": re.findall(r'name="id" value="(\w+)"', page)[-1]}
     if route.path.startswith("/console/bulk-download") and "id" in fields:
         query = request_bulk_download(client, fields["account"], **{"call.1": CALL_ID})
         wait_until_ready(client, query)
