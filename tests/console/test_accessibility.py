@@ -81,7 +81,15 @@ def test_every_page_is_accessible(
             f"export?app={call_centre.acme.ak}&id={RESPONSE_ID}",
         )
         again = f"callbacks/retry?app={call_centre.acme.ak}&receiver=http://127.0.0.1:9"
-        more = (f"callbacks?app={call_centre.acme.ak}", again, "statistics?from=2001-01-01&to=2001-01-02")
+        app = f"app?app={call_centre.acme.ak}"
+        more = (
+            "status",
+            "missing-recordings",
+            app,
+            f"callbacks?app={call_centre.acme.ak}",
+            again,
+            "statistics?from=2001-01-01&to=2001-01-02",
+        )
         for path in (*PAGES, call, export, "calls?caller=1", *more):
             view.goto(build_url(console_server, path))
             found[path] = find_violations(view)
