@@ -86,7 +86,11 @@ def test_every_page_is_accessible(
         again = f"callbacks/retry?app={call_centre.acme.ak}&receiver=http://127.0.0.1:9"
         day = f"account={call_centre.account_param}&day={BEGIN:%Y-%m-%d}"
         agents = (f"agent?{day}&agent=512", f"team?{day}", f"wallboard?{day}", f"reports?{day}")
-        more = (f"callbacks?app={call_centre.acme.ak}", again, "statistics?from=2001-01-01&to=2001-01-02", *agents)
+        app = f"app?app={call_centre.acme.ak}"
+        more = (
+            *("status", "missing-recordings", app, f"callbacks?app={call_centre.acme.ak}", again),
+            *("statistics?from=2001-01-01&to=2001-01-02", *agents),
+        )
         for path in (*PAGES, call, export, "calls?caller=1", *more):
             view.goto(build_url(console_server, path))
             found[path] = find_violations(view)

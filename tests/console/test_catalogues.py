@@ -21,6 +21,7 @@ UNTRANSLATED_NAMES = {
     "English",
     "AK",
     "VDN",
+    "CC",
     "SHA-256",
     "Python",
     "ms",

@@ -17,11 +17,11 @@ from ccfs.db.tenant.exports import ExportCondition
 from ccfs.db.tenant.ingest import ingest_state
 from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.model.exports.delivery import DeliveryState
-from ccfs.model.identity.audit import AuditAction, AuditEntry, AuditQuery
+from ccfs.model.identity.audit import HEARD_ACTIONS, AuditAction, AuditEntry, AuditQuery
 from ccfs.model.identity.tenancy import App
 from tests.db.sample_rows import MINUTE, NOW, SECOND
 
-TABLES = "exports|deliveries|delivery_attempts|ingest_errors|audit_log"
+TABLES = "exports|deliveries|delivery_attempts|ingest_errors|audit_log|audit_calls"
 SMALL_INDEXES = (
     "ix_exports_failed|ix_deliveries_dead"  # partial indexes of the few failed rows: a query may read all of an app's
 )
@@ -68,6 +68,13 @@ CONSOLE_QUERIES: dict[str, Callable[[Connection, App], object]] = {
     "audit log of an app": lambda c, app: audit.list_entries(
         c, AuditQuery(begin=NOW, end=NOW + 30 * DAY, scopes=((app.id, ""),))
     ),
+    "audit log of a kind": lambda c, _app: audit.list_entries(
+        c, AuditQuery(begin=NOW, end=NOW + 30 * DAY, actions=(AuditAction.LOGGED_IN,))
+    ),
+    "audit log of a call": lambda c, _app: audit.list_entries(
+        c, AuditQuery(begin=NOW, end=NOW + 30 * DAY, call_id="5")
+    ),
+    "who heard a call": lambda c, app: audit.list_by_call(c, app, "100", "5", HEARD_ACTIONS, 50),
     "audit entry in the log": lambda c, _app: audit.was_logged_since(c, AUDIT_ENTRY, NOW),
     "users in the audit log": lambda c, _app: audit.list_actors(c, NOW),
 }
@@ -80,6 +87,13 @@ def insert_rows(connection: Connection, app: App, numbers: range) -> None:
     connection.execute(sa.insert(schema.delivery_attempts), [_build_attempt_row(app, number) for number in numbers])
     connection.execute(sa.insert(schema.ingest_errors), [_build_error_row(app, number) for number in numbers])
     connection.execute(sa.insert(schema.audit_log), [_build_audit_row(app, number) for number in numbers])
+    entries = connection.execute(
+        sa.select(schema.audit_log.c.id).order_by(schema.audit_log.c.id.desc()).limit(len(numbers))
+    )
+    calls = zip(entries.scalars(), reversed(numbers), strict=True)
+    connection.execute(
+        sa.insert(schema.audit_calls), [{"entry": entry, "app": app.id, "call_id": str(call)} for entry, call in calls]
+    )
 
 
 def _format_id(number: int) -> str:

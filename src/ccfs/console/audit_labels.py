@@ -95,7 +95,6 @@ AUDIT_SENTENCES: Final = {
     AuditAction.ANNOTATION_DELETED: "Deleted an annotation of {file} of call {call}",
     AuditAction.CALLS_SEARCHED: "Searched calls: {search}",
     AuditAction.CALLS_DOWNLOADED: "Downloaded calls as CSV: {search}",
-    AuditAction.STATISTICS_VIEWED: "Viewed statistics: {search}",
     AuditAction.AUDIT_LOG_DOWNLOADED: "Downloaded the audit log: {search}",
     AuditAction.EXPORT_RETRIED: "Retried export {export}",
     AuditAction.DELIVERY_RETRIED: "Resent the callback of export {export}",

@@ -111,8 +111,8 @@ access_keys = sa.Table(
     _text("encrypted_sk"),
     _instant("created_at"),
     _instant("revoked_at", required=False),
-    _text("name", server_default=""),
-    _text("note", server_default=""),
+    _text("name"),
+    _text("note"),
     _instant("last_used_at", required=False),
 )
 accounts = sa.Table(
@@ -805,8 +805,8 @@ console_sessions = sa.Table(
     sa.Column("user_id", sa.Integer, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
     _instant("created_at"),
     sa.Column("seen_at", Instant, nullable=False, index=True),
-    _text("address", server_default=""),  # of the browser when it signed in
-    _text("browser", server_default=""),  # its User-Agent
+    _text("address"),  # of the browser when it signed in
+    _text("browser"),  # its User-Agent
 )
 setup_links = sa.Table(
     "setup_links",

@@ -14,7 +14,7 @@ from ccfs.settings import Settings
 from ccfs.status import expiry, ingest, jobs, nodes, storage
 from ccfs.status.expiry import CertificateStatus
 from ccfs.status.findings import Finding, Severity, find_worst, sort_findings
-from ccfs.status.ingest import IngestStatus
+from ccfs.status.ingest import IngestFigures
 from ccfs.status.jobs import JobStatus
 from ccfs.status.nodes import NodeStatus
 from ccfs.status.storage import LocationStatus
@@ -26,7 +26,7 @@ class StatusReport:
 
     checked_at: datetime
     findings: tuple[Finding, ...]  # the worst first
-    ingest: IngestStatus
+    ingest: IngestFigures
     jobs: JobStatus
     nodes: tuple[NodeStatus, ...]
     locations: tuple[LocationStatus, ...]
@@ -72,7 +72,7 @@ def check_status(database: Database, settings: Settings, node_id: str, now: date
 
 
 class _Facts:
-    """What the database has, and the findings that need nothing more."""
+    """Facts of the database, and the findings that follow from them alone."""
 
     def __init__(self, connection: Connection, settings: Settings, node_id: str, now: datetime) -> None:
         self.apps = {app.id: app for app in tenants.list_apps(connection)}

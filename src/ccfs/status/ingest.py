@@ -20,7 +20,7 @@ WATCH_COMMAND: Final = "ccfs ingest … --watch"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestFacts:
-    """What the database has of ingest."""
+    """Facts of the database about ingest."""
 
     sources: list[SourceRead]
     last_pass_at: datetime | None  # the end of the last pass, whether or not it found anything new
@@ -43,7 +43,7 @@ class SourceStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IngestStatus:
+class IngestFigures:
     """Ingest over all apps. Numbers are MAX_COUNTED at most."""
 
     sources: tuple[SourceStatus, ...]
@@ -84,11 +84,11 @@ def measure_backlogs(sources: Sequence[SourceRead]) -> dict[str, int]:
 
 def judge_ingest(
     facts: IngestFacts, backlogs: Mapping[str, int], now: datetime, max_lag: timedelta, apps: Mapping[int, App]
-) -> tuple[IngestStatus, list[Finding]]:
+) -> tuple[IngestFigures, list[Finding]]:
     """Return the status, and what is wrong. `max_lag` of 0: nothing is too late."""
     names = {app.id: app.name for app in apps.values()}
     sources = tuple(_build_source(source, facts.last_pass_at, backlogs, now, names) for source in facts.sources)
-    status = IngestStatus(
+    status = IngestFigures(
         sources=sources,
         last_pass_at=facts.last_pass_at,
         rejected=sum(count.count for count in facts.rejected),
@@ -119,7 +119,7 @@ def _build_source(
     )
 
 
-def _judge_passes(status: IngestStatus, now: datetime, max_lag: timedelta) -> list[Finding]:
+def _judge_passes(status: IngestFigures, now: datetime, max_lag: timedelta) -> list[Finding]:
     page = "/console/ingest"
     latest = max((source.read_at for source in status.sources), default=None)
     if latest is None and status.last_pass_at is None:

@@ -24,7 +24,7 @@ MAX_KEYS: Final = 10_000  # whose last note is remembered
 
 
 class UsageLog:
-    """What the requests of a web process used. For the event loop's thread; only `write` runs in another one."""
+    """Keys and recordings that the requests of a web process used. For the event loop's thread; only `write` runs in another one."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database, self._settings = database, settings

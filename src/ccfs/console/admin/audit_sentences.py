@@ -18,7 +18,6 @@ MAX_SEARCH_FIELDS: Final = 30
 _SEARCH_PAGES: Final = {  # pages whose query is an entry's target
     AuditAction.CALLS_SEARCHED: "/console/calls",
     AuditAction.CALLS_DOWNLOADED: "/console/calls",
-    AuditAction.STATISTICS_VIEWED: "/console/statistics",
     AuditAction.AUDIT_LOG_DOWNLOADED: "/console/audit",
 }
 _VALUES: Final[dict[str, Mapping[str, str]]] = {

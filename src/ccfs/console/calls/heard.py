@@ -1,4 +1,4 @@
-"""Who heard a call: users and API clients who played or downloaded its recordings, from the audit log."""
+"""Users and API clients who played or downloaded the recordings of a call, from the audit log."""
 
 from functools import partial
 from typing import Final

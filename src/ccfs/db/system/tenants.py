@@ -26,7 +26,7 @@ CHANGE_COUNTER = ChangeCounter("tenants")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyDetails:
-    """What an operator wants to know of a key."""
+    """Name, note and last use of a key."""
 
     name: str
     note: str
@@ -113,6 +113,7 @@ def add_key(connection: Connection, app: App, ak: str, sk: str, secret_box: Secr
     if _is_ak_taken(connection, ak, app):
         raise OperatorError(f"the AK {ak} is taken")
     values = {"app": app.id, "ak": ak, "encrypted_sk": secret_box.encrypt(sk), "created_at": now}
+    values |= {"name": "", "note": ""}
     connection.execute(sa.insert(schema.access_keys).values(**values))
 
 
