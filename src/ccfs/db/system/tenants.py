@@ -223,6 +223,7 @@ def set_zone(connection: Connection, app: App, account_id: str, zone: str) -> No
     row = sa.update(accounts).where(accounts.c.app == app.id, accounts.c.account_id == account_id)
     if connection.execute(row.values(zone=zone)).rowcount != 1:
         raise OperatorError(f"the app {app.ak} has no account {account_id}")
+    call_statistics.recount_account(connection, app, account_id)
 
 
 def change_vdn(connection: Connection, app: App, old: tuple[int, int], account_id: str, cc_id: int) -> None:
