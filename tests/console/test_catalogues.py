@@ -26,6 +26,7 @@ UNTRANSLATED_NAMES = {
     "ms",
     "narrow",
     "medium",
+    "wide",
     "WAV",
     "MP3",
     "Opus",

@@ -19,6 +19,28 @@ ORDERS: Final = {
     SearchOrder.NEWEST: "Newest first",
     SearchOrder.OLDEST: "Oldest first",
     SearchOrder.LONGEST: "Longest first",
+    SearchOrder.SHORTEST: "Shortest first",
+}
+DAY_PERIODS: Final = {"today": "Today", "yesterday": "Yesterday", "week": "This week"}  # of the call search
+ANSWERED: Final = {"yes": "Answered", "no": "Not answered"}
+RECORDED: Final = {"yes": "With recording", "no": "Without recording"}
+SEARCH_FIELDS: Final = {
+    "caller": "Caller",
+    "callee": "Called number",
+    "agent": "Agent",
+    "queue": "Queue",
+    "direction": "Direction",
+    "answered": "Result",
+    "recorded": "Recording",
+    "min_talk": "Minimum talk time",
+    "max_talk": "Maximum talk time",
+}
+LIST_COLUMNS: Final = {  # of the list of calls, after start, direction and caller
+    "callee": "Called number",
+    "queue": "Queue",
+    "agent": "Agent",
+    "wait": "Waiting time",
+    "talk": "Talk time",
 }
 SPANS: Final = {"wait": "Waiting", "ring": "Ringing", "talk": "Talking", "stay": "Connected"}
 LEAVE_REASONS: Final = {
@@ -132,6 +154,7 @@ LIMITS: Final = {
     "queued_exports": "Queued exports",
 }
 TABLES: Final = (
+    *(DAY_PERIODS, ANSWERED, RECORDED, SEARCH_FIELDS, LIST_COLUMNS),
     *(DEVICES, DIRECTIONS, ORDERS, SPANS, LEAVE_REASONS),
     *(OPERATIONS, ROLES, ROLE_DESCRIPTIONS, ACTIONS, LIMITS),
 )

@@ -7,7 +7,7 @@ from typing import Final
 from ccfs.console.access import AccessScope, Handler, Route
 from ccfs.console.admin import apps, audit_log, callbacks, cluster, exports, ingest, settings, users
 from ccfs.console.bulk import pages as bulk_downloads
-from ccfs.console.calls import annotations, csv_export, search
+from ccfs.console.calls import annotations, csv_export, search, suggestions
 from ccfs.console.login import account, oidc_login, password
 from ccfs.console.request import ConsoleRequest
 from ccfs.console.statistics import page as statistics
@@ -50,6 +50,7 @@ ROUTES: Final = (
     Route("POST", "/console/account/totp/enable", account.enable_totp),
     Route("POST", "/console/account/totp/disable", account.disable_totp),
     Route("GET", "/console/calls", search.show_search, _SEARCH, _ANYWHERE),
+    Route("GET", "/console/calls/suggest", suggestions.suggest, _SEARCH, _ACCOUNT),
     Route("GET", "/console/calls/csv", csv_export.download_calls_csv, _DOWNLOAD, _ACCOUNT),
     Route("GET", "/console/call", search.show_call, _SEARCH, _ACCOUNT),
     Route("GET", "/console/audio", _dispatch_player, _LISTEN, _ACCOUNT),
