@@ -50,6 +50,7 @@ CDR_COLUMNS = {
     "leg_order": "''",
     "talk_seconds": "0",
     "direction": "0",
+    **dict.fromkeys(("caller_key", "callee_key", "name_key"), "''"),
     "source_key": "CAST(n AS text) || 'abcdef0123456789abcdef'",
 }
 

@@ -3,7 +3,7 @@
     scripts/bench search [--json] [--calls N] [--engine sqlite|postgresql] [--seconds N] [--folder DIR]
 
 All calls belong to one account and one year; each has two legs, four of five are recorded. The benchmark searches with every
-combination of the seven filters and each order in a day, a month and the year, in random order with random values, until the seconds
+combination of the eight filters and each order in a day, a month and the year, in random order with random values, until the seconds
 are over. "page" is the first response: the calls found within the time limit of a search. "truncated" pages reached that limit; they
 are continued like in the console until the page is full or the search complete, which "whole" includes. The rival is the usual single
 SELECT that groups the matching legs by call. It runs after every twentieth search; the ratio is its time over "whole".
@@ -27,63 +27,47 @@ from typing import Any
 import _servers as servers
 import psycopg
 import sqlalchemy as sa
-from _call_database import APP, CDR_COLUMNS, FIRST_DAY, analyse, create_database, insert_rows
+from _call_database import APP, FIRST_DAY, analyse, create_database, insert_rows
+from _search_data import LEG_COLUMNS, MONTH_SQL, RECORDING_COLUMNS, index_texts
 from sqlalchemy.engine import Connection
 
-from ccfs.console.calls.search import CONTINUED_SEARCH_SECONDS
+from ccfs.console.calls.results import CONTINUED_SEARCH_SECONDS
 from ccfs.db import schema
 from ccfs.db.engine import Database
 from ccfs.db.tenant.calls import call_search as calls
 from ccfs.model.calls.call import Direction
 from ccfs.model.calls.search import MAX_EXACT_COUNT, CallSearch, SearchOrder
+from ccfs.model.calls.search_text import fold_number
 from ccfs.model.exports.time_window import TimeWindow
 from ccfs.settings import load_settings
 
 ROOT = Path(__file__).parents[1]
 DAYS = 365
-IS_AGENT_SQL = "n % 2 = 1"
 
 
-def _hashed_value_sql(number: str, factor: int, count: int) -> str:
-    """Return SQL of one of `count` values, a hash of a number. Values of different factors are independent."""
-    return f"CAST({number} AS bigint) * {factor} % 2147483647 / 1009 % {count}"
+def _choose_caller() -> str:
+    """Return a caller as people search for one: the number in one of its forms, a part of it, or a part of the name."""
+    number = f"7{random.randrange(200_000)}"
+    name = f"F{random.randrange(200)} n{random.randrange(200)}"
+    forms = (
+        f"020{number}",
+        f"+44 20 {number}",
+        number[-4:],
+        number[1:4],
+        number[-3:],
+        "020",
+        name,
+        name.partition(" ")[0],
+    )
+    return random.choice(forms)
 
 
-LEG_COLUMNS = CDR_COLUMNS | {
-    "agent_id": f"CASE WHEN {IS_AGENT_SQL} THEN CAST({_hashed_value_sql('n', 1299709, 500)} AS text) ELSE '' END",
-    "caller_no": f"'0207' || CAST({_hashed_value_sql('n / 2', 179424673, 200_000)} AS text)",
-    "callee_no": f"'60' || CAST({_hashed_value_sql('n / 2', 15485863, 50)} AS text)",
-    "current_skill_id": f"'q' || CAST({_hashed_value_sql('n / 2', 67867967, 20)} AS text)",
-    "talk_seconds": f"CASE WHEN {IS_AGENT_SQL} THEN {_hashed_value_sql('n', 32452843, 600)} ELSE 0 END",
-    "direction": "CASE WHEN {0} < 700 THEN 0 WHEN {0} < 995 THEN 1 ELSE 2 END".replace(
-        "{0}", _hashed_value_sql("n / 2", 49979687, 1000)
-    ),
-}
-CALL_ID_SQL = CDR_COLUMNS["call_id"].replace("n / 8", "n / 4").replace("n / 2", "n")
-RECORDING_COLUMNS = {
-    "app": "1",
-    "account_id": "'100'",
-    "call_id": f"CASE WHEN {_hashed_value_sql('n', 86028121, 5)} = 0 THEN 'x' || CAST(n AS text) ELSE {CALL_ID_SQL} END",
-    "file_name": "'/f/' || CAST(n AS text)",
-    "original_file_name": "'Y' || CAST(n AS text)",
-    "call_begin": "{0}",
-    "call_end": "{60}",
-    "created_at": "{60}",
-    **dict.fromkeys(("cc_id", "vdn_id", "agent_id", "caller_no", "callee_no", "task_result", "sha256"), "''"),
-    **dict.fromkeys(("user_wanted_skill_id", "current_skill_id", "source_sha256", "source_name"), "''"),
-    **dict.fromkeys(("call_type", "media_type", "task_status", "size", "crc32"), "0"),
-    "location_id": "'0'",
-    "key": "'k' || CAST(n AS text)",
-}
-MONTH_SQL = {
-    True: "CAST(strftime('%Y%m', {0} / 1000000, 'unixepoch') AS integer)",
-    False: "CAST(to_char({0} AT TIME ZONE 'UTC', 'YYYYMM') AS integer)",
-}
 FILTER_FACTORIES: list[Callable[[], dict[str, Any]]] = [
-    lambda: {"caller_no": f"0207{random.randrange(200_000)}"},
+    lambda: {"caller_no": _choose_caller()},
     lambda: {"callee_no": f"60{random.randrange(50)}"},
-    lambda: {"agent_id": str(random.randrange(500))},
-    lambda: {"queue": f"q{random.randrange(20)}"},
+    lambda: {"agent_id": ", ".join(str(random.randrange(500)) for _ in range(random.choice((1, 1, 3))))},
+    lambda: {"queue": f"Q{random.randrange(20)}"},
+    lambda: {"any_text": random.choice((_choose_caller(), f"f{random.randrange(200)}", f"{random.randrange(500)}"))},
     lambda: {"direction": random.choice(list(Direction))},
     lambda: random.choice(
         [
@@ -122,17 +106,26 @@ def search_with_plain_sql(connection: Connection, search: CallSearch) -> object:
     """Return the page by one SELECT: the first fifty calls of all matching legs."""
     leg = schema.cdrs.c
     talk, begin = sa.func.max(leg.talk_seconds), sa.func.min(leg.begin)
-    order = {SearchOrder.NEWEST: begin.desc(), SearchOrder.OLDEST: begin, SearchOrder.LONGEST: talk.desc()}[
-        search.order
-    ]
+    order = {
+        SearchOrder.NEWEST: begin.desc(),
+        SearchOrder.OLDEST: begin,
+        SearchOrder.LONGEST: talk.desc(),
+        SearchOrder.SHORTEST: talk,
+    }[search.order]
     conditions = [
         leg.app == APP.id,
         leg.account_id == "100",
         leg.begin >= search.window.begin,
         leg.begin < search.window.end,
     ]
-    equal = {leg.caller_no: search.caller_no, leg.callee_no: search.callee_no, leg.agent_id: search.agent_id}
-    conditions += [column == text for column, text in (equal | {leg.current_skill_id: search.queue}).items() if text]
+    conditions += [leg.callee_no == search.callee_no] if search.callee_no else []
+    conditions += [leg.agent_id.in_(search.agent_id.split(", "))] if search.agent_id else []
+    conditions += [sa.func.lower(leg.current_skill_id) == search.queue.lower()] if search.queue else []
+    for text in filter(None, (search.caller_no, search.any_text)):
+        digits = f"%{fold_number(text).removeprefix('44').removeprefix('0') or '!'}%"
+        columns = (leg.caller_no, leg.callee_no)[: 2 if text is search.any_text else 1]
+        is_named = sa.func.lower(leg.caller_name).like(f"%{text.lower()}%")
+        conditions.append(sa.or_(is_named, *(column.like(digits) for column in columns)))
     if search.direction is not None:
         conditions.append(leg.direction == list(Direction).index(search.direction))
     conditions += [] if search.min_talk_seconds is None else [leg.talk_seconds >= search.min_talk_seconds]
@@ -271,6 +264,7 @@ def main() -> None:
                 options.calls,
                 daily,
             )
+            index_texts(database)
             analyse(database)
             print(f"{engine}: filled in {time.monotonic() - began:.0f} s", file=sys.stderr)
             rows += [{"engine": engine} | row for row in measure_all(database, options.seconds, options.slow)]

@@ -67,6 +67,7 @@ def build_requests(server: CcfsServer, call_centre: CallCentreData) -> dict[Rout
         ("POST", "/console/setup"): {"link": SETUP_TOKEN, "password": "short"},
         ("POST", "/console/language"): {"language": "en"},
         ("GET", "/console/calls/csv"): account,
+        ("GET", "/console/calls/suggest"): account,
         ("GET", "/console/call"): account | {"id": CALL_ID},
         ("GET", "/console/audio"): recording,
         ("GET", "/console/waveform"): recording,

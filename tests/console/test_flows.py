@@ -70,9 +70,11 @@ def test_a_call_is_searched_played_and_downloaded(chromium: Browser, demo_site: 
     with open_page(chromium) as view:
         sign_in(demo_site, view, "demo", demo_site.password)
         view.get_by_label("Account").select_option(demo_site.build_account_param(SHANGHAI))
+        view.wait_for_url(f"**{SHANGHAI}*")
         expect(view.get_by_text("41 calls")).to_be_visible()
-        view.get_by_label("Agent").fill(AGENT_ID)
-        view.get_by_label("Recording").select_option("yes")
+        view.get_by_text("More filters").click()
+        view.get_by_label("Agent", exact=True).fill(AGENT_ID)
+        view.get_by_label("Recording", exact=True).select_option("yes")
         expect(view.locator(".count")).to_contain_text(f"{recorded} calls")
         assert "recorded=yes" in view.url  # the search is its address
         view.reload()

@@ -78,6 +78,7 @@ FOREIGN_REQUESTS: dict[RouteKey, str | Callable[[CallCentreData], FormFields]] =
         build_account_fields(call_centre) | {"name": call_centre.other_app_recording.file_name, "annotation": "1"}
     ),
     ("GET", "/console/calls/csv"): build_account_fields,
+    ("GET", "/console/calls/suggest"): lambda call_centre: build_account_fields(call_centre) | {"q": "0777"},
     ("GET", "/console/bulk-downloads"): "lists the user's own; test_access_matrix tries the permission",
     ("POST", "/console/bulk-downloads"): lambda call_centre: (
         build_account_fields(call_centre) | {"call.1700000000-1": "on"}

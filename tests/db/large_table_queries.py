@@ -27,12 +27,15 @@ from ccfs.db.tenant.calls import (
     cdrs,
     live_state,
     queue_visits,
+    search_index,
 )
 from ccfs.db.tenant.calls.agent_operations import OperationSpan
+from ccfs.db.tenant.calls.search_index import ValueKind
 from ccfs.db.tenant.ingest import expected_recordings, ingest_state, recording_sources, unassigned_records
 from ccfs.model.blobs.orphan import BlobOwner, BlobOwnerTable, OrphanedBlob
 from ccfs.model.calls.call import Direction
 from ccfs.model.calls.search import CallSearch, SearchOrder
+from ccfs.model.calls.search_text import list_number_terms
 from ccfs.model.calls.statistics import QUARTER_HOUR, quarter_start
 from ccfs.model.exports.export import ExportFilter, ExportTable
 from ccfs.model.exports.time_window import TimeWindow
@@ -41,7 +44,7 @@ from tests.db import console_queries
 from tests.db.large_tables import make_cdr, make_operation, make_recording, make_skill_change
 from tests.db.sample_rows import MINUTE, NOW
 
-LARGE_TABLES = "cdrs|recordings|agent_operations|agent_skill_changes|queue_visits|source_files|expected_recordings|call_statistics|unassigned_records|recording_sources|"
+LARGE_TABLES = "cdrs|search_values|search_keys|recordings|agent_operations|agent_skill_changes|queue_visits|source_files|expected_recordings|call_statistics|unassigned_records|recording_sources|"
 LARGE_TABLES += console_queries.TABLES
 FULL_SCAN = re.compile(
     rf"Seq Scan on ({LARGE_TABLES})(_p\d+)?\b|SCAN ({LARGE_TABLES})\b|SEARCH ({LARGE_TABLES}) USING (COVERING )?INDEX (?!{console_queries.SMALL_INDEXES})\S+ \(app=\?\)"
@@ -104,11 +107,18 @@ QUERIES: dict[str, QueryAction] = {
     "search from the oldest": make_search_action(order=SearchOrder.OLDEST),
     "search for the longest": make_search_action(order=SearchOrder.LONGEST),
     "search for a caller": make_search_action(caller_no="1"),
+    "search for a part of a number": make_search_action(caller_no="499"),
+    "search for a name": make_search_action(caller_no="name 7"),
+    "search for any text": make_search_action(any_text="499", order=SearchOrder.SHORTEST),
     "search for a callee": make_search_action(callee_no="1"),
     "search for an agent": make_search_action(agent_id="1"),
     "search for a queue": make_search_action(queue="1"),
     "search for a direction": make_search_action(direction=Direction.OUTBOUND),
     "search for recorded calls": make_search_action(is_recorded=True),
+    "suggestions of a number": lambda c, app: search_index.list_suggestions(
+        c, app, "100", ValueKind.CALLER, list_number_terms("499"), 5
+    ),
+    "known values": lambda c, app: search_index.add_rows(c, app, [make_cdr(5)]),
     "call by any id": lambda c, app: call_lookup.find_by_any_id(c, app, ["100"], "1777800001-1"),
     "legs of calls": lambda c, app: call_lookup.find_legs(c, app, ["100"], ["1777800001-1"]),
     "number of recordings of calls": lambda c, app: call_lookup.count_recordings(c, app, ["100"], ["1777800001-1"]),

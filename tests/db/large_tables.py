@@ -28,7 +28,9 @@ def make_cdr(number: int) -> Cdr:
     call = f"{1_777_800_000 + number}-{number}"
     return Cdr(
         account_id="100", cc_id="1", vdn_id="8", call_id=call, begin=NOW + number * SECOND, source_key=f"{number:032x}",
-        switch_call_id=call, switch_leg_id=call if number % 9 else f"leg-{number}",
+        switch_call_id=call, switch_leg_id=call if number % 9 else f"leg-{number}", caller_no=f"{number % 5000}",
+        callee_no=f"{number % 50}", caller_name=f"Name {number % 700}", agent_id=f"{number % 300}",
+        current_skill_id=f"{number % 20}",
     )  # fmt: skip
 
 

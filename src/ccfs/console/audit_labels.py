@@ -99,7 +99,7 @@ AUDIT_SENTENCES: Final = {
     AuditAction.EXPORT_RETRIED: "Retried export {export}",
     AuditAction.DELIVERY_RETRIED: "Resent the callback of export {export}",
 }
-SEARCH_FIELDS: Final = {
+AUDITED_FIELDS: Final = {
     "id": "Call ID",
     "caller": "Caller",
     "callee": "Called number",

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ccfs.console.audit_labels import ACTION_KINDS, ACTIONS, AUDIT_PERIODS, AUDIT_SENTENCES, SEARCH_FIELDS
+from ccfs.console.audit_labels import ACTION_KINDS, ACTIONS, AUDIT_PERIODS, AUDIT_SENTENCES, AUDITED_FIELDS
 from ccfs.model.calls.call import Direction
 from ccfs.model.calls.cdr import DeviceType
 from ccfs.model.calls.report import ReportFrequency
@@ -35,6 +35,28 @@ ORDERS: Final = {
     SearchOrder.NEWEST: "Newest first",
     SearchOrder.OLDEST: "Oldest first",
     SearchOrder.LONGEST: "Longest first",
+    SearchOrder.SHORTEST: "Shortest first",
+}
+DAY_PERIODS: Final = {"today": "Today", "yesterday": "Yesterday", "week": "This week"}  # of the call search
+ANSWERED: Final = {"yes": "Answered", "no": "Not answered"}
+RECORDED: Final = {"yes": "With recording", "no": "Without recording"}
+SEARCH_FIELDS: Final = {
+    "caller": "Caller",
+    "callee": "Called number",
+    "agent": "Agent",
+    "queue": "Queue",
+    "direction": "Direction",
+    "answered": "Result",
+    "recorded": "Recording",
+    "min_talk": "Minimum talk time",
+    "max_talk": "Maximum talk time",
+}
+LIST_COLUMNS: Final = {  # of the list of calls, after start, direction and caller
+    "callee": "Called number",
+    "queue": "Queue",
+    "agent": "Agent",
+    "wait": "Waiting time",
+    "talk": "Talk time",
 }
 SEGMENTS: Final = {
     SegmentKind.CONNECTING: "Connecting",
@@ -190,9 +212,10 @@ DRAFT_FIELDS: Final = {  # fields of forms that people fill in, as a page shows 
     "zone": "Time zone",
 }
 TABLES: Final = (
+    *(DAY_PERIODS, ANSWERED, RECORDED, SEARCH_FIELDS, LIST_COLUMNS),
     *(DEVICES, DIRECTIONS, ORDERS, SEGMENTS, LEAVE_REASONS),
     *(OPERATIONS, ROLES, ROLE_DESCRIPTIONS, ACTIONS, LIMITS),
-    *(SEVERITIES, AREAS, SENTENCES, ACTION_KINDS, AUDIT_SENTENCES, SEARCH_FIELDS, AUDIT_PERIODS),
+    *(SEVERITIES, AREAS, SENTENCES, ACTION_KINDS, AUDIT_SENTENCES, AUDITED_FIELDS, AUDIT_PERIODS),
     *(SETTING_GROUPS, SETTING_UNITS),
     *(START_PAGES, DRAFT_FIELDS),
     *(STATISTICS_PERIODS, STEPS, AGENT_STATES, FREQUENCIES),

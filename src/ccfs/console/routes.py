@@ -24,7 +24,15 @@ from ccfs.console.admin import (
     users,
 )
 from ccfs.console.bulk import pages as bulk_downloads
-from ccfs.console.calls import annotation_search, annotations, call_page, csv_export, missing_recordings, search
+from ccfs.console.calls import (
+    annotation_search,
+    annotations,
+    call_page,
+    csv_export,
+    missing_recordings,
+    search,
+    suggestions,
+)
 from ccfs.console.calls import questions as call_questions
 from ccfs.console.login import account, drafts, oidc_login, own_sessions, password
 from ccfs.console.request import ConsoleRequest
@@ -73,6 +81,7 @@ ROUTES: Final = (
     Route("POST", "/console/account/totp/enable", account.enable_totp),
     Route("POST", "/console/account/totp/disable", account.disable_totp),
     Route("GET", "/console/calls", search.show_search, _SEARCH, _ANYWHERE),
+    Route("GET", "/console/calls/suggest", suggestions.suggest, _SEARCH, _ACCOUNT),
     Route("GET", "/console/calls/csv", csv_export.download_calls_csv, _DOWNLOAD, _ACCOUNT),
     Route("GET", "/console/missing-recordings", missing_recordings.show_missing_recordings, _SEARCH, _ANYWHERE),
     Route("GET", "/console/call", call_page.show_call, _SEARCH, _ACCOUNT),

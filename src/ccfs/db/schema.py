@@ -50,6 +50,7 @@ class Instant(sa.types.TypeDecorator[datetime]):
         return value.astimezone(UTC) if isinstance(value, datetime) else _EPOCH + value * _MICROSECOND
 
 
+ByteText = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")  # sorted by bytes, as SQLite sorts all texts
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite generates ids only for an INTEGER key
 
 
@@ -320,8 +321,13 @@ cdrs = sa.Table(
     _text("switch_leg_id"),
     _text("leg_order"),
     _text("source_key"),
-    _number("talk_seconds"),  # from call_begin to call_end, for searching and sorting
+    _number("talk_seconds"),  # of the whole call (tenant/calls/cdrs.py), for searching and sorting
     _number("direction"),  # from call_type (model/calls/call.py): 0 inbound, 1 outbound, 2 internal
+    _text(
+        "caller_key"
+    ),  # of caller_no, callee_no and caller_name: as a search compares them (model/calls/search_text.py)
+    _text("callee_key"),
+    _text("name_key"),
     sa.PrimaryKeyConstraint("app", "begin", "account_id", "source_key"),
     sa.Index(None, "app", "call_id"),
     sa.Index("ix_cdrs_search_begin", "app", "account_id", "begin", "talk_seconds"),
@@ -329,7 +335,7 @@ cdrs = sa.Table(
     sa.Index("ix_cdrs_search_talk", "app", "account_id", "talk_seconds", "begin", "direction"),
     postgresql_partition_by="RANGE (begin)",
 )
-for _name in ("caller_no", "callee_no", "agent_id", "current_skill_id"):  # for the search of the console
+for _name in ("caller_no", "callee_no", "agent_id", "current_skill_id", "caller_name"):  # for the search of the console
     _is_not_empty = cdrs.c[_name] != sa.literal_column("''")
     _columns = (cdrs.c.app, cdrs.c.account_id, cdrs.c[_name], cdrs.c.begin, cdrs.c.talk_seconds, cdrs.c.direction)
     sa.Index(f"ix_cdrs_search_{_name}", *_columns, sqlite_where=_is_not_empty, postgresql_where=_is_not_empty)
@@ -337,6 +343,28 @@ _partition_by_month(cdrs)
 _other_leg = cdrs.c.switch_leg_id != cdrs.c.switch_call_id  # the call's own id is found by call_id
 sa.Index(
     "ix_cdrs_app_other_leg", cdrs.c.app, cdrs.c.switch_leg_id, sqlite_where=_other_leg, postgresql_where=_other_leg
+)
+search_values = sa.Table(  # numbers, names, agents and queues of the CDRs (tenant/calls/search_index.py)
+    "search_values",
+    METADATA,
+    _app(),
+    _text("account_id"),
+    _number("kind"),
+    _text("value"),  # as in the CDRs
+    _instant("last_month"),  # the start of the newest month with such a CDR; retention deletes by it
+    sa.PrimaryKeyConstraint("app", "account_id", "kind", "value"),
+    sa.Index(None, "app", "last_month"),
+)
+search_keys = sa.Table(  # beginnings under which a search finds these values
+    "search_keys",
+    METADATA,
+    _app(),
+    _text("account_id"),
+    _number("kind"),
+    sa.Column("key", ByteText, nullable=False),
+    _text("value"),
+    sa.PrimaryKeyConstraint("app", "account_id", "kind", "key", "value"),
+    sqlite_with_rowid=False,
 )
 call_statistics = sa.Table(  # statistics of an account's calls of 15 minutes (tenant/call_statistics.py)
     "call_statistics",

@@ -131,13 +131,25 @@ def test_a_bulk_download_of_ticked_calls_has_their_recordings(
         assert [row["call_id"] for row in read_csv_rows(archive, "index.csv")] == ["1700001000-1", "1700001000-2"]
 
 
-def test_a_bulk_download_without_a_ticked_call_is_rejected(
+def test_a_bulk_download_without_a_ticked_call_returns_to_the_search_and_says_so(
     exporter: ConsoleClient, bulk_download_server: BulkDownloadServer
 ) -> None:
     reply = exporter.post(
-        "/console/bulk-downloads", account=bulk_download_server.call_centre.account_param, period="30"
+        "/console/bulk-downloads", account=bulk_download_server.call_centre.account_param, period="30", caller="9460"
     )
-    assert (reply.status, "Select at least one call." in extract_text(reply)) == (400, True)
+    assert reply.status == 303
+    text = exporter.get_text(reply.headers["location"])
+    assert ("Select at least one call." in text, "Caller 9460" in text) == (True, True)
+
+
+def test_calls_selected_on_several_pages_are_downloaded_together(
+    exporter: ConsoleClient, bulk_download_server: BulkDownloadServer
+) -> None:
+    selected = {"call.1": "1700001000-2", "selected": "1700001000-1 1700001000-2"}
+    query = request_bulk_download(exporter, bulk_download_server.call_centre.account_param, **selected)
+    wait_until_ready(exporter, query)
+    with zipfile.ZipFile(io.BytesIO(download_zip(exporter, query).body)) as archive:
+        assert sorted(row["call_id"] for row in read_csv_rows(archive, "index.csv")) == ["1700001000-1", "1700001000-2"]
 
 
 def test_a_bulk_download_is_its_user_s_only(

@@ -44,7 +44,7 @@ def download_member_names(view: Page) -> list[str]:
 def test_ticked_calls_are_downloaded_as_a_zip(chromium: Browser, bulk_download_server: BulkDownloadServer) -> None:
     with open_page(chromium) as view:
         search_calls(view, bulk_download_server)
-        for box in view.get_by_role("checkbox").all()[:2]:
+        for box in view.locator("td.select input").all()[:2]:
             box.check()
         view.get_by_role("button", name="Download selected").click()
         expect(view.get_by_role("link", name="Download", exact=True)).to_be_visible(timeout=TIMEOUT_MS)  # by itself
@@ -67,7 +67,7 @@ def test_all_found_calls_are_downloaded_and_the_page_reports_missing_recordings(
 def test_a_bulk_download_works_without_scripts(chromium: Browser, bulk_download_server: BulkDownloadServer) -> None:
     with open_page(chromium, java_script_enabled=False) as view:
         search_calls(view, bulk_download_server)
-        view.get_by_role("checkbox").first.check()
+        view.locator("td.select input").first.check()
         view.get_by_role("button", name="Download selected").click()
         for _ in range(40):
             if view.get_by_role("link", name="Download", exact=True).is_visible():
@@ -94,7 +94,7 @@ def test_bulk_download_pages_are_accessible(
             view.goto(build_url(bulk_download_server.server, path))
             check_page(view, path, found)
         view.goto(build_url(bulk_download_server.server, search_path))
-        view.get_by_role("checkbox").first.check()
+        view.locator("td.select input").first.check()
         view.locator("#bulk-download button").first.click()
         view.wait_for_url("**/bulk-download?**")
         check_page(view, "being prepared", found)

@@ -1,5 +1,6 @@
 """The call search on both engines returns each matching call once, page by page, and scans no table."""
 
+from collections import defaultdict
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import product
@@ -12,7 +13,7 @@ from ccfs.db.engine import Database
 from ccfs.db.tenant import recordings
 from ccfs.db.tenant.calls import call_search, cdrs
 from ccfs.model.calls.call import CALL_TYPES_BY_DIRECTION, Direction, leg_talk_seconds
-from ccfs.model.calls.cdr import Cdr
+from ccfs.model.calls.cdr import Cdr, DeviceType
 from ccfs.model.calls.search import CallSearch, SearchCount, SearchCursor, SearchOrder, SearchPage
 from ccfs.model.exports.time_window import TimeWindow
 from ccfs.model.identity.tenancy import App
@@ -60,9 +61,16 @@ def make_legs(seed: int, count: int, account: str = "100") -> list[Cdr]:
     return [leg(number) for number in range(1, count + 1)]
 
 
-def is_match(leg: Cdr, search: CallSearch, recorded: set[str]) -> bool:
-    """Whether a leg matches a search, computed without SQL."""
-    talk = leg_talk_seconds(leg)
+def sum_talk_times(legs: list[Cdr]) -> dict[str, int]:
+    """Return the talk time of each call: of all its legs, for none of them has an agent's device."""
+    talk: dict[str, int] = defaultdict(int)
+    for leg in legs:
+        talk[leg.call_id] += leg_talk_seconds(leg)
+    return talk
+
+
+def is_match(leg: Cdr, search: CallSearch, recorded: set[str], talk: int) -> bool:
+    """Whether a leg of a call with this talk time matches a search, computed without SQL."""
     return (
         leg.account_id == search.account_id
         and leg.begin in search.window
@@ -109,11 +117,12 @@ def test_a_search_by_each_combination_of_filters_finds_matching_calls_once(
     database: Database, app: App, stored_legs: tuple[list[Cdr], set[str]], order: SearchOrder
 ) -> None:
     legs, recorded = stored_legs
+    talk = sum_talk_times(legs)
     for chosen in product([False, True], repeat=len(FILTERS)):
         parts = (part for is_used, part in zip(chosen, FILTERS.values(), strict=True) if is_used)
         filters = {key: value for part in parts for key, value in part.items()}
         search = CallSearch(account_id="100", window=WINDOW, order=order, limit=25, **filters)
-        matching = {leg.call_id for leg in legs if is_match(leg, search, recorded)}
+        matching = {leg.call_id for leg in legs if is_match(leg, search, recorded, talk[leg.call_id])}
         ids = find_all_calls(database, app, search)
         assert (sorted(ids), set(ids)) == (sorted(set(ids)), matching), filters
         with database.read_transaction() as connection:
@@ -127,17 +136,50 @@ def test_results_are_in_the_order_of_the_search(
 ) -> None:
     legs, _ = stored_legs
     first: dict[str, datetime] = {}
-    longest: dict[str, int] = {}
     for leg in (leg for leg in legs if leg.begin in WINDOW):
         first[leg.call_id] = min(leg.begin, first.get(leg.call_id, leg.begin))
-        longest[leg.call_id] = max(leg_talk_seconds(leg), longest.get(leg.call_id, 0))
+    call_talk = sum_talk_times(legs)
     search = CallSearch(account_id="100", window=WINDOW, limit=7)
     oldest = [first[call] for call in find_all_calls(database, app, replace(search, order=SearchOrder.OLDEST))]
     newest = [first[call] for call in find_all_calls(database, app, search)]
-    talk = [longest[call] for call in find_all_calls(database, app, replace(search, order=SearchOrder.LONGEST))]
+    longest = [call_talk[call] for call in find_all_calls(database, app, replace(search, order=SearchOrder.LONGEST))]
+    shortest = [call_talk[call] for call in find_all_calls(database, app, replace(search, order=SearchOrder.SHORTEST))]
     assert oldest == sorted(first.values())
     assert newest == sorted(first.values(), reverse=True)
-    assert talk == sorted(longest.values(), reverse=True)
+    assert longest == sorted((call_talk[call] for call in first), reverse=True)
+    assert shortest == longest[::-1]
+
+
+def test_a_call_has_the_talk_time_of_all_its_legs_whenever_they_arrive(database: Database, app: App) -> None:
+    begin, later = sample_rows.NOW, sample_rows.NOW + timedelta(hours=1)
+
+    def leg(number: int, start: datetime, seconds: int, **more: Any) -> Cdr:
+        talk: dict[str, Any] = {"call_begin": start, "call_end": start + timedelta(seconds=seconds)}
+        return Cdr(
+            account_id="100", cc_id="1", vdn_id="8", call_id="c", begin=start, source_key=f"{number}", **talk, **more
+        )
+
+    def find(**limits: int) -> int:
+        window = TimeWindow(begin=begin, end=begin + DAY)
+        with database.read_transaction() as connection:
+            search = CallSearch(account_id="100", window=window, **limits)  # type: ignore[arg-type]
+            return len(call_search.find_calls(connection, app, search, 60).hits)
+
+    agent = {"device_type": DeviceType.AGENT}
+    first, second = leg(1, begin, 200, **agent), leg(2, later, 126, **agent)
+    with database.write_transaction() as connection:
+        cdrs.add(connection, app, [first])
+        cdrs.add(connection, app, [leg(3, later, 600, device_type=DeviceType.FLOW)])  # an IVR's time is no talk
+        cdrs.refresh_talk_times(connection, app, [first])
+    assert (find(min_talk_seconds=200), find(max_talk_seconds=200), find(min_talk_seconds=201)) == (1, 1, 0)
+    with database.write_transaction() as connection:
+        cdrs.add(connection, app, [second])
+        cdrs.refresh_talk_times(connection, app, [second])
+    assert (find(min_talk_seconds=326), find(max_talk_seconds=325)) == (1, 0)
+    with database.write_transaction() as connection:
+        cdrs.delete(connection, app, [first])
+        cdrs.refresh_talk_times(connection, app, [first])
+    assert (find(min_talk_seconds=126), find(min_talk_seconds=127)) == (1, 0)
 
 
 @pytest.mark.parametrize("order", SearchOrder)
@@ -164,7 +206,7 @@ def test_a_search_that_times_out_returns_the_cursor_it_reached(
     search = CallSearch(
         account_id="100", window=TimeWindow(begin=sample_rows.NOW - 90 * DAY, end=sample_rows.NOW + 90 * DAY)
     )
-    without_result = replace(search, caller_no="c4")
+    without_result = replace(search, is_recorded=True, min_talk_seconds=5000)
     with database.read_transaction() as connection:
         newest = call_search.find_calls(connection, app, without_result, timeout=0)
         oldest = call_search.find_calls(connection, app, replace(without_result, order=SearchOrder.OLDEST), timeout=0)

@@ -6,7 +6,7 @@ from string import Formatter
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
-from ccfs.console.audit_labels import ACTION_KINDS, ACTIONS, AUDIT_SENTENCES, SEARCH_FIELDS
+from ccfs.console.audit_labels import ACTION_KINDS, ACTIONS, AUDIT_SENTENCES, AUDITED_FIELDS
 from ccfs.console.calls.search_form import PERIOD_LABELS
 from ccfs.console.labels import DIRECTIONS, ORDERS
 from ccfs.console.request import ConsoleRequest
@@ -52,7 +52,7 @@ def describe_search(request: ConsoleRequest, query: str) -> str:
     """Return the fields of a query in words; unknown ones as they are."""
     described = []
     for name, value in parse_qsl(query)[:MAX_SEARCH_FIELDS]:
-        label = request.translate(SEARCH_FIELDS.get(name, name))
+        label = request.translate(AUDITED_FIELDS.get(name, name))
         text = _VALUES.get(name, {}).get(value)
         described.append(f"{label} {request.translate(text) if text else value}")
     return ", ".join(described) or request.translate("all")

@@ -23,6 +23,7 @@ from ccfs.model.identity.user import Permission
 from ccfs.web.responses.types import BytesResponse, Response
 
 CALL_FIELD_PREFIX = "call."  # of the names of ticked calls' fields
+MAX_SELECTED = 1000  # calls of one bulk download; list.js has the same number
 MAX_PENDING = 5  # bulk downloads of one user that may be under way
 
 
@@ -62,6 +63,10 @@ async def _list_own(request: ConsoleRequest) -> list[BulkRow]:
 async def create_bulk_download(request: ConsoleRequest) -> Response:
     """Request a bulk download of the ticked calls, or of the whole search."""
     scope = request.current_scope
+    if not request.form.get("all") and not _list_selected(request):
+        fields = {name: request.form.get(name, "") for name in (*search_form.FORM_FIELDS, "cursor")}
+        query = {name: value for name, value in fields.items() if value}
+        return request.redirect("/console/calls", account=scope.name, **query, notice="selection")
     try:
         bulk_request, description = _parse_selection(request)
     except InvalidSelection as error:
@@ -91,15 +96,19 @@ def _parse_selection(request: ConsoleRequest) -> tuple[BulkRequest, str]:
     """Return what the form selects, and its description for the audit log. Raise InvalidSelection."""
     scope, form = request.current_scope, request.form
     if not form.get("all"):
-        ticked = tuple(call_id for name, call_id in form.items() if name.startswith(CALL_FIELD_PREFIX))
-        if not ticked:
-            raise InvalidSelection(request.translate("Select at least one call."))
-        return BulkRequest(calls=ticked), f"{len(ticked)} calls: {' '.join(ticked)}"
+        selected = _list_selected(request)
+        return BulkRequest(calls=selected), f"{len(selected)} calls: {' '.join(selected)}"
     try:
         parsed = search_form.parse_search(form, scope.account.account_id, scope.zone, request.context.now())
     except search_form.InvalidSearch as error:
         raise InvalidSelection(request.translate(str(error))) from None
     return BulkRequest(search=replace(parsed.search, is_recorded=True, cursor=None)), parsed.build_query()
+
+
+def _list_selected(request: ConsoleRequest) -> tuple[str, ...]:
+    """Return the ticked calls of the page and, from the script that remembers them, those of other pages."""
+    ticked = [call_id for name, call_id in request.form.items() if name.startswith(CALL_FIELD_PREFIX)]
+    return tuple(dict.fromkeys([*ticked, *request.form.get("selected", "").split()]))[:MAX_SELECTED]
 
 
 async def show_bulk_download(request: ConsoleRequest) -> Response:

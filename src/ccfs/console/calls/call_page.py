@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy.engine import Connection
 
 from ccfs.console.calls import heard, timeline
+from ccfs.console.calls.navigation import CallNavigation, build_navigation
 from ccfs.console.calls.timeline import TimelineView
 from ccfs.console.request import AccountScope, ConsoleRequest
 from ccfs.db.tenant import annotations, waveforms
@@ -55,6 +56,7 @@ class CallView:
     operations: list[tuple[AgentOperation, datetime, datetime | None]]  # with their begin and end in the call
     replaced: Mapping[str, Sequence[RecordingSource]]
     annotations: list[PlacedAnnotation]
+    navigation: CallNavigation
     heard: list[AuditEntry] | None = None  # None: the user may not see it
 
     @property
@@ -86,7 +88,8 @@ async def show_call(request: ConsoleRequest) -> Response:
 async def load_call_view(request: ConsoleRequest, call_id: str) -> CallView:
     """Return a call of the request's account. Raise NotFound if the account has none of this id."""
     scope = request.current_scope
-    view = await request.context.query(lambda connection: _load(connection, scope, call_id))
+    navigation = await build_navigation(request, scope, call_id)
+    view = await request.context.query(lambda connection: _load(connection, scope, call_id, navigation))
     if view is None:
         raise NotFound
     return replace(view, heard=await heard.list_heard(request, call_id))
@@ -105,6 +108,7 @@ def render_call(
         scope=scope,
         view=view,
         heard=view.heard,
+        navigation=view.navigation,
         call_id=view.call_id,
         form=form,
         start_ms=min(start_ms, view.timeline.axis.milliseconds),
@@ -121,7 +125,7 @@ def _find_start_ms(request: ConsoleRequest, view: CallView) -> int:
     return next(named, parse_offset(request.query_params.get("t", "")) or 0)
 
 
-def _load(connection: Connection, scope: AccountScope, call_id: str) -> CallView | None:
+def _load(connection: Connection, scope: AccountScope, call_id: str, navigation: CallNavigation) -> CallView | None:
     app, accounts = scope.app, [scope.account.account_id]
     legs = call_lookup.find_legs(connection, app, accounts, [call_id]).get(call_id, [])
     recordings = call_lookup.list_recordings(connection, app, accounts, call_id)
@@ -145,4 +149,5 @@ def _load(connection: Connection, scope: AccountScope, call_id: str) -> CallView
             (PlacedAnnotation(annotation=one, placed=by_name[name]) for name, own in found.items() for one in own),
             key=lambda one: (one.offset_ms, one.annotation.id),
         ),
+        navigation=navigation,
     )

@@ -3,27 +3,31 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Final, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
+from ccfs.console.calls.search_dates import extract_day
 from ccfs.model.calls.call import MAX_TALK_SECONDS, Direction
 from ccfs.model.calls.search import CallSearch, SearchCursor, SearchOrder
 from ccfs.model.exports.time_window import SECOND, InvalidTime, InvalidWindow, TimeWindow, build_window, to_local
-from ccfs.model.formats.durations import parse_duration
+from ccfs.model.formats.durations import parse_typed_duration
 
 PERIOD_LABELS: Final = {"1": "Last 24 hours", "7": "Last 7 days", "30": "Last 30 days", "90": "Last 90 days"}  # by days
+DAY_PERIODS: Final = ("today", "yesterday", "week")  # begin at a midnight; labels.DAY_PERIODS has their labels
 CUSTOM_PERIOD: Final = "custom"
 DEFAULT_PERIOD: Final = "30"
 MAX_SEARCH_DAYS: Final = 366
 FORM_FIELDS: Final = (
+    "q",
     "caller",
     "callee",
     "agent",
     "queue",
     "direction",
+    "answered",
     "min_talk",
     "max_talk",
     "recorded",
@@ -32,9 +36,13 @@ FORM_FIELDS: Final = (
     "from",
     "to",
 )
+FILTER_FIELDS: Final = tuple(name for name in FORM_FIELDS if name not in ("sort", "period", "from", "to"))
+MAX_QUERY_LENGTH: Final = 2000  # of a search that another page carries
 E = TypeVar("E", bound=StrEnum)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CURSOR = re.compile(r"(\d{1,19})\.(\d{1,19})\.([0-9A-Za-z-]{1,64})", re.ASCII)
+_CLOCK_SKEW = timedelta(minutes=5)  # of switches
+_DAY = timedelta(days=1)
 
 
 class InvalidSearch(ValueError):
@@ -56,31 +64,46 @@ class SearchForm:
 def parse_search(parameters: Mapping[str, str], account_id: str, zone: ZoneInfo, now: datetime) -> SearchForm:
     """Return the search that parameters describe. Raise InvalidSearch."""
     fields = {name: parameters.get(name, "").strip() for name in FORM_FIELDS}
+    _move_day(fields, to_local(now, zone).date())
     fields["period"] = CUSTOM_PERIOD if fields["from"] or fields["to"] else fields["period"] or DEFAULT_PERIOD
+    order = _parse_choice(SearchOrder, fields["sort"]) or SearchOrder.NEWEST
     search = CallSearch(
         account_id=account_id,
         window=_parse_window(fields, zone, now),
         direction=_parse_choice(Direction, fields["direction"]),
-        min_talk_seconds=_parse_talk_time(fields["min_talk"]),
-        max_talk_seconds=_parse_talk_time(fields["max_talk"]),
         is_recorded={"yes": True, "no": False}.get(fields["recorded"]),
-        order=_parse_choice(SearchOrder, fields["sort"]) or SearchOrder.NEWEST,
-        caller_no=clean_number(fields["caller"]),
-        callee_no=clean_number(fields["callee"]),
+        order=order,
+        any_text=fields["q"],
+        caller_no=fields["caller"],
+        callee_no=fields["callee"],
         agent_id=fields["agent"],
         queue=fields["queue"],
     )
+    search = _limit_talk_time(search, fields)
     return SearchForm(search=replace(search, cursor=_parse_cursor(parameters.get("cursor", ""))), fields=fields)
 
 
-def clean_number(text: str) -> str:
-    """Return a telephone number without the separators between its digits."""
-    return "".join(character for character in text if character not in " -()/.")
+def parse_carried_query(text: str) -> dict[str, str]:
+    """Return the parameters of a search that another page carries in its URL: known fields, account and cursor only."""
+    try:
+        pairs = parse_qsl(text, max_num_fields=40) if len(text) <= MAX_QUERY_LENGTH else []
+    except ValueError:
+        pairs = []
+    return {name: value for name, value in pairs if name in (*FORM_FIELDS, "account", "cursor")}
 
 
 def format_cursor(cursor: SearchCursor) -> str:
     """Return a cursor as the value of a parameter."""
     return f"{(cursor.begin - _EPOCH) // timedelta(microseconds=1)}.{cursor.talk_seconds}.{cursor.source_key}"
+
+
+def _move_day(fields: dict[str, str], today: date) -> None:
+    """Move a day from the search field to the fields of the period."""
+    day, rest = extract_day(fields["q"], today)
+    if day is not None:
+        fields["q"] = rest
+        fields["from"] = f"{day.isoformat()}T00:00"
+        fields["to"] = f"{(day + _DAY).isoformat()}T00:00" if day < date.max else ""
 
 
 def _parse_cursor(text: str) -> SearchCursor | None:
@@ -91,21 +114,42 @@ def _parse_cursor(text: str) -> SearchCursor | None:
     return SearchCursor(begin=begin, source_key=match[3], talk_seconds=min(int(match[2]), MAX_TALK_SECONDS))
 
 
+def _limit_talk_time(search: CallSearch, fields: Mapping[str, str]) -> CallSearch:
+    """Return the search with its limits of the talk time. Unanswered calls, which have none, are not among the shortest."""
+    least, most = _parse_talk_time(fields["min_talk"]), _parse_talk_time(fields["max_talk"])
+    if fields["answered"] == "no":
+        return replace(search, max_talk_seconds=0)
+    if fields["answered"] == "yes" or search.order is SearchOrder.SHORTEST or most:
+        least = max(1, least or 0)
+    return replace(search, min_talk_seconds=least, max_talk_seconds=most)
+
+
 def _parse_window(fields: dict[str, str], zone: ZoneInfo, now: datetime) -> TimeWindow:
+    today = to_local(now, zone)
+    if fields["period"] in DAY_PERIODS:
+        return _build_day_window(fields["period"], today.date(), zone, now)
     if fields["period"] != CUSTOM_PERIOD:
         days = fields["period"] if fields["period"] in PERIOD_LABELS else DEFAULT_PERIOD
         fields["period"] = days
-        clock_skew = timedelta(minutes=5)  # of switches
-        return TimeWindow(begin=now - timedelta(days=int(days)), end=now + clock_skew)
-    today = to_local(now, zone)
-    begin = _parse_local_time(fields["from"]) or datetime.combine(today.date(), time())
-    end = _parse_local_time(fields["to"]) or today.replace(microsecond=0)
+        return TimeWindow(begin=now - timedelta(days=int(days)), end=now + _CLOCK_SKEW)
+    begin, end = _parse_local_time(fields["from"]), _parse_local_time(fields["to"]) or today.replace(microsecond=0)
+    if begin is None:  # the usual period before the end
+        begin = end - min(timedelta(days=int(DEFAULT_PERIOD)), end - datetime.min)
+        fields["from"] = begin.isoformat(timespec="minutes")
     try:
         return build_window(begin, end - SECOND if end > begin else end, zone, days=MAX_SEARCH_DAYS)
     except InvalidWindow:
         raise InvalidSearch("The end must not be before the start, and the period must not exceed 366 days.") from None
     except InvalidTime:  # in the first or the last day of the calendar
         raise InvalidSearch("Enter a date and time such as 2026-11-21 09:30.") from None
+
+
+def _build_day_window(period: str, today: date, zone: ZoneInfo, now: datetime) -> TimeWindow:
+    first = {"today": today, "yesterday": today - _DAY, "week": today - today.weekday() * _DAY}[period]
+    begin = datetime.combine(first, time())
+    if period == "yesterday":
+        return build_window(begin, datetime.combine(today, time()) - SECOND, zone, days=MAX_SEARCH_DAYS)
+    return TimeWindow(begin=build_window(begin, begin, zone, days=1).begin, end=now + _CLOCK_SKEW)
 
 
 def _parse_local_time(text: str) -> datetime | None:
@@ -116,13 +160,12 @@ def _parse_local_time(text: str) -> datetime | None:
 
 
 def _parse_talk_time(text: str) -> int | None:
-    """Return the seconds of ``m``, ``m:ss`` or ``h:mm:ss``; a plain number means minutes."""
     if not text:
         return None
-    seconds = parse_duration(text)
+    seconds = parse_typed_duration(text)
     if seconds is None:
-        raise InvalidSearch("Enter a duration such as 5 (minutes), 5:30 or 1:05:30.")
-    return seconds if ":" in text else seconds * 60
+        raise InvalidSearch("Enter a duration such as 5 (minutes), 3 min, 180s, 5:30 or 1:05:30.")
+    return min(seconds, MAX_TALK_SECONDS)
 
 
 def _parse_choice(kind: type[E], text: str) -> E | None:

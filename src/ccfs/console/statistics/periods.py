@@ -35,7 +35,8 @@ def parse_period(parameters: Mapping[str, str], zone: ZoneInfo, now: datetime) -
     today = to_local(now, zone).date()
     if fields["from"] or fields["to"]:
         fields["period"] = CUSTOM_PERIOD
-        first, last = _parse_day(fields["from"], today), _parse_day(fields["to"], today)
+        last = _parse_day(fields["to"], today)
+        first = _parse_day(fields["from"], last - (int(DEFAULT_PERIOD) - 1) * DAY)
         if not timedelta() <= last - first < MAX_SEARCH_DAYS * DAY:
             raise InvalidSearch("The end must not be before the start, and the period must not exceed 366 days.")
         fields["from"], fields["to"] = first.isoformat(), last.isoformat()

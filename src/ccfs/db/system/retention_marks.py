@@ -20,6 +20,7 @@ AGE_COLUMNS: Final[dict[str, sa.Column[Any]]] = {
     "call_statistics": schema.call_statistics.c.begin,
     "channel_events": schema.channel_events.c.begin,
     "leg_links": schema.leg_links.c.begin,
+    "search_values": schema.search_values.c.last_month,
     "unassigned_records": schema.unassigned_records.c.seen_at,
 }
 

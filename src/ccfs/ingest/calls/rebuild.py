@@ -131,7 +131,7 @@ def _rebuild(
         legs = merger.correct_legs(legs, histories)
     legs = merger.join_legs(legs)
     facts |= {leg.source_key: leg_source.describe_part(leg.part_of) for leg in legs if leg.part_of}
-    saved = _delete_parts(connection, owner, legs, saved)
+    saved, stale = _delete_parts(connection, owner, legs, saved)
     visits = find_visits(connection, owner, (get_visit_key(leg)[0] for leg in legs))
     timed_legs = merge_visits_into_legs(claim_visits(legs, visits), visits)
     built = build_rows(connection, owner, timed_legs, saved, facts)
@@ -145,6 +145,10 @@ def _rebuild(
     cdrs.update(connection, owner.app, changed)
     affected = {row.call_id for row in new}
     affected |= {call_id for row in changed for call_id in (row.call_id, saved[row.source_key].call_id)}
+    known = {row.call_id for row in (*saved.values(), *changed)}  # calls that are not only rows of `new`
+    cdrs.refresh_talk_times(
+        connection, owner.app, [*stale, *(row for row in rows.values() if row.call_id in affected & known)]
+    )
     # A call counts where its first leg is, and that may have changed.
     call_statistics.mark_dirty(connection, owner.app, [row for row in saved.values() if row.call_id in affected])
     _reassign_calls(connection, owner, {saved[row.source_key].call_id: row for row in changed})
@@ -156,13 +160,16 @@ def _rebuild(
     return {key: row.call_id for key, row in rows.items()}
 
 
-def _delete_parts(connection: Connection, owner: CallOwner, legs: Sequence[Leg], saved: RowsByKey) -> RowsByKey:
-    """Delete rows of parts that a line no longer reports, because another line does. Return the others."""
+def _delete_parts(
+    connection: Connection, owner: CallOwner, legs: Sequence[Leg], saved: RowsByKey
+) -> tuple[RowsByKey, list[Cdr]]:
+    """Delete rows of parts that a line no longer reports, because another line does. Return the others, and these."""
     keys = {leg.source_key for leg in legs}
     leg_ids = {leg.switch_leg_id for leg in legs}
     stale = {key: row for key, row in saved.items() if key not in keys and leg_source.find_whole(row) in leg_ids}
     cdrs.delete(connection, owner.app, list(stale.values()))
-    return {key: row for key, row in saved.items() if key not in stale} if stale else saved
+    remaining = {key: row for key, row in saved.items() if key not in stale} if stale else saved
+    return remaining, list(stale.values())
 
 
 def _reassign_calls(connection: Connection, owner: CallOwner, row_by_old_call: Mapping[str, Cdr]) -> None:

@@ -17,6 +17,23 @@ class SearchOrder(StrEnum):
     NEWEST = auto()
     OLDEST = auto()
     LONGEST = auto()
+    SHORTEST = auto()
+
+    @property
+    def is_by_talk(self) -> bool:
+        """Whether calls are sorted by their talk time."""
+        return self in (SearchOrder.LONGEST, SearchOrder.SHORTEST)
+
+    @property
+    def opposite(self) -> "SearchOrder":
+        """The same order from its other end."""
+        opposites = {SearchOrder.NEWEST: SearchOrder.OLDEST, SearchOrder.LONGEST: SearchOrder.SHORTEST}
+        return opposites.get(self) or next(order for order, other in opposites.items() if other is self)
+
+    @property
+    def is_falling(self) -> bool:
+        """Whether the newest or the longest call is first."""
+        return self in (SearchOrder.NEWEST, SearchOrder.LONGEST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,21 +42,25 @@ class SearchCursor:
 
     begin: datetime
     source_key: str  # of the leg
-    talk_seconds: int = 0  # used by SearchOrder.LONGEST
+    talk_seconds: int = 0  # of the call; used by orders by talk time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSearch:
-    """A search in one account. A call matches if one of its legs matches all filters."""
+    """A search in one account. A call matches if one of its legs matches all filters.
+
+    Texts are as a user enters them: one or several, separated by commas (model/calls/search_text.py).
+    """
 
     account_id: str
     window: TimeWindow  # of the leg's begin
-    caller_no: str = ""
+    any_text: str = ""  # a number, name, agent or queue
+    caller_no: str = ""  # the caller's number, or a part of it; or name
     callee_no: str = ""
     agent_id: str = ""
     queue: str = ""
     direction: Direction | None = None
-    min_talk_seconds: int | None = None
+    min_talk_seconds: int | None = None  # of the call
     max_talk_seconds: int | None = None
     is_recorded: bool | None = None
     order: SearchOrder = SearchOrder.NEWEST

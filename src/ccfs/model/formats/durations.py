@@ -6,6 +6,15 @@ from typing import Final
 
 _DURATION: Final = re.compile(r"(?:(?:(\d{1,5}):)?(\d{1,5}):)?(\d{1,5})", re.ASCII)
 
+_MAX_TYPED_LENGTH: Final = 40
+_MINUTES: Final = re.compile(r"\d{1,5}(?:[.,]\d{1,3})?", re.ASCII)
+_WITH_UNITS: Final = re.compile(
+    r"(?:(\d{1,5}(?:[.,]\d{1,3})?)\s?(?:h|hr|hrs|hours?|小时))?\s?"
+    r"(?:(\d{1,5}(?:[.,]\d{1,3})?)\s?(?:m|mins?|minutes?|分钟?))?\s?"
+    r"(?:(\d{1,5}(?:[.,]\d{1,3})?)\s?(?:s|secs?|seconds?|秒钟?))?",
+    re.ASCII,
+)
+
 
 def parse_duration(text: str) -> int | None:
     """Return the seconds of ``h:mm:ss``, ``m:ss`` or ``s``, with at most 5 digits each; None for any other text."""
@@ -14,6 +23,20 @@ def parse_duration(text: str) -> int | None:
         return None
     hours, minutes, seconds = (int(part or 0) for part in match.groups())
     return hours * 3600 + minutes * 60 + seconds
+
+
+def parse_typed_duration(text: str) -> int | None:
+    """Return the seconds of a duration as people type it: ``3 min``, ``180s``, ``1h 5m``, ``3:00``; a plain number is minutes.
+
+    None for any other text.
+    """
+    if _MINUTES.fullmatch(text):
+        return round(float(text.replace(",", ".")) * 60)
+    match = _WITH_UNITS.fullmatch(text.strip().lower()) if len(text) <= _MAX_TYPED_LENGTH else None
+    if match is not None and any(match.groups()):
+        hours, minutes, seconds = (float((part or "0").replace(",", ".")) for part in match.groups())
+        return round(hours * 3600 + minutes * 60 + seconds)
+    return parse_duration(text) if ":" in text else None
 
 
 def format_duration(seconds: int) -> str:

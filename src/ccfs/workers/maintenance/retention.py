@@ -15,7 +15,7 @@ from ccfs.db.engine import Database
 from ccfs.db.system import clock_times, maintenance, retention_marks, tenants
 from ccfs.db.system.console import audit
 from ccfs.db.system.retention_marks import AGE_COLUMNS, MARK_PERIOD, MonthSummary, RetentionMark
-from ccfs.db.tenant.calls import call_statistics, channel_events, leg_links
+from ccfs.db.tenant.calls import call_statistics, channel_events, leg_links, search_index
 from ccfs.db.tenant.ingest import unassigned_records
 from ccfs.logs import get_logger
 from ccfs.model.calls import partition_month
@@ -29,6 +29,7 @@ _COMPANIONS = {  # tables without partitions: how to delete an app's rows before
     "call_statistics": call_statistics.delete_before,
     "channel_events": channel_events.delete_before,
     "leg_links": leg_links.delete_before,
+    "search_values": search_index.delete_before,
     "unassigned_records": unassigned_records.delete_before,
 }
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from ccfs.db.schema import Instant
+from ccfs.db.schema import ByteText, Instant
 
 revision = "0001"
 down_revision = None
@@ -496,6 +496,9 @@ def upgrade() -> None:
         sa.Column("source_key", sa.Text(), nullable=False),
         sa.Column("talk_seconds", sa.Integer(), nullable=False),
         sa.Column("direction", sa.Integer(), nullable=False),
+        sa.Column("caller_key", sa.Text(), nullable=False),
+        sa.Column("callee_key", sa.Text(), nullable=False),
+        sa.Column("name_key", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_cdrs_app")),
         sa.PrimaryKeyConstraint("app", "begin", "account_id", "source_key", name=op.f("pk_cdrs")),
         postgresql_partition_by="RANGE (begin)",
@@ -525,6 +528,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("callee_no != ''"),
         postgresql_where=sa.text("callee_no != ''"),
+    )
+    op.create_index(
+        "ix_cdrs_search_caller_name",
+        "cdrs",
+        ["app", "account_id", "caller_name", "begin", "talk_seconds", "direction"],
+        unique=False,
+        sqlite_where=sa.text("caller_name != ''"),
+        postgresql_where=sa.text("caller_name != ''"),
     )
     op.create_index(
         "ix_cdrs_search_caller_no",
@@ -898,6 +909,28 @@ def upgrade() -> None:
         ["location_id", "created_at", "size"],
         unique=False,
     )
+    op.create_table(
+        "search_keys",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Integer(), nullable=False),
+        sa.Column("key", ByteText, nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_search_keys_app")),
+        sa.PrimaryKeyConstraint("app", "account_id", "kind", "key", "value", name=op.f("pk_search_keys")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "search_values",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Integer(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("last_month", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_search_values_app")),
+        sa.PrimaryKeyConstraint("app", "account_id", "kind", "value", name=op.f("pk_search_values")),
+    )
+    op.create_index(op.f("ix_search_values_app_last_month"), "search_values", ["app", "last_month"], unique=False)
     op.create_table(
         "setup_links",
         sa.Column("digest", sa.Text(), nullable=False),

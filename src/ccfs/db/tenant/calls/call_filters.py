@@ -6,6 +6,8 @@ import sqlalchemy as sa
 
 from ccfs.db import schema
 from ccfs.db.no_index import NoIndex
+from ccfs.db.tenant.calls.search_index import COLUMNS
+from ccfs.db.tenant.calls.text_filters import ColumnMatch, ResolvedSearch
 from ccfs.model.calls import partition_month
 from ccfs.model.calls.call import MAX_LEG_SPREAD, Direction
 from ccfs.model.calls.search import CallSearch
@@ -22,31 +24,33 @@ def scope_conditions(
     return [_LEG.c.app == app.id, account == search.account_id, *window]
 
 
-def filter_conditions(search: CallSearch, indexed: int = 1) -> list[sa.ColumnElement[bool]]:
-    """Return the conditions other than scope and recordings; SQLite may use an index for the first `indexed` of them."""
-    pairs = [(pair, number >= indexed) for number, pair in enumerate(list_equalities(search))]
-    equal = [condition for pair, no_index in pairs for condition in equality_conditions(*pair, no_index)]
-    return equal + duration_conditions(search, NoIndex(_LEG.c.talk_seconds))
+def filter_conditions(
+    search: ResolvedSearch, path: ColumnMatch | None = None, *, no_index: bool = False
+) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions other than scope and recordings.
+
+    SQLite may use the index of the column of `path`, else that of the direction, unless `no_index` is set.
+    """
+    conditions = duration_conditions(search, NoIndex(_LEG.c.talk_seconds))
+    for text in search.texts:
+        if path is not None and text is search.path:
+            conditions += path_conditions(path)
+        else:
+            conditions.append(text.build_condition())
+    return conditions + direction_conditions(search, no_index=no_index or path is not None)
 
 
-def list_equalities(search: CallSearch) -> list[tuple[Any, Any]]:
-    """Return columns and their required values, most selective first. Each column is the first of an index."""
-    texts = {
-        _LEG.c.caller_no: search.caller_no,
-        _LEG.c.agent_id: search.agent_id,
-        _LEG.c.callee_no: search.callee_no,
-        _LEG.c.current_skill_id: search.queue,
-    }
-    pairs: list[tuple[Any, Any]] = [(column, text) for column, text in texts.items() if text]
-    if search.direction is not None:
-        pairs.append((_LEG.c.direction, list(Direction).index(search.direction)))
-    return pairs
+def path_conditions(path: ColumnMatch) -> list[sa.ColumnElement[bool]]:
+    """Return the condition by which an index finds CDRs. It excludes empty texts, as the partial index requires."""
+    return [path.build_condition(no_index=False), _LEG.c[COLUMNS[path.kind]] != sa.literal_column("''")]
 
 
-def equality_conditions(column: Any, value: Any, no_index: bool = False) -> list[sa.ColumnElement[bool]]:
-    """Return the condition on a column. For texts, it also excludes empty ones, as the partial index requires."""
-    equal = (NoIndex(column) if no_index else column) == value
-    return [equal, column != sa.literal_column("''")] if isinstance(value, str) else [equal]
+def direction_conditions(search: CallSearch, *, no_index: bool = False) -> list[sa.ColumnElement[bool]]:
+    """Return the condition on the direction."""
+    if search.direction is None:
+        return []
+    column: Any = NoIndex(_LEG.c.direction) if no_index else _LEG.c.direction
+    return [column == list(Direction).index(search.direction)]
 
 
 def duration_conditions(search: CallSearch, talk: Any) -> list[sa.ColumnElement[bool]]:

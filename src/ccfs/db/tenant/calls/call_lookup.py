@@ -65,6 +65,19 @@ def count_recordings(
     return {str(row[0]): int(row[1]) for row in rows}
 
 
+def find_recording_names(
+    connection: Connection, app: App, accounts: Sequence[str], call_ids: Sequence[str]
+) -> dict[str, list[str]]:
+    """Return the index names of each call's recordings in these accounts, oldest first, omitting calls that have none."""
+    columns = _RECORDINGS.c
+    condition = (columns.app == app.id) & columns.call_id.in_(call_ids) & columns.account_id.in_(accounts)
+    query = sa.select(columns.call_id, columns.call_begin, columns.file_name).where(condition)
+    names: dict[str, list[str]] = {}
+    for row in sorted(connection.execute(query), key=lambda row: (row.call_begin, row.file_name)):
+        names.setdefault(row.call_id, []).append(row.file_name)
+    return names
+
+
 def list_agent_operations(
     connection: Connection, app: App, accounts: Sequence[str], call_id: str
 ) -> list[AgentOperation]:

@@ -19,7 +19,8 @@ from sqlalchemy.engine import Connection
 from ccfs.db import schema
 from ccfs.db.engine import force_custom_plan
 from ccfs.db.no_index import NoIndex
-from ccfs.db.tenant.calls import call_filters
+from ccfs.db.tenant.calls import call_filters, text_filters
+from ccfs.db.tenant.calls.text_filters import ColumnMatch, ResolvedSearch
 from ccfs.model.calls import partition_month
 from ccfs.model.calls.call import MAX_LEG_SPREAD
 from ccfs.model.calls.search import CallSearch, SearchCount, SearchCursor, SearchHit, SearchOrder, SearchPage
@@ -36,11 +37,7 @@ INDEX_WALK_SECONDS = 0.05  # length of that walk
 _LEG = schema.cdrs
 _LEG_COLUMNS = (_LEG.c.call_id, _LEG.c.begin, _LEG.c.source_key, _LEG.c.talk_seconds)
 _BEGIN_COLUMNS = ("begin", "source_key")
-_SORT_COLUMNS = {  # the last columns of an index, then what distinguishes equals
-    SearchOrder.NEWEST: _BEGIN_COLUMNS,
-    SearchOrder.OLDEST: _BEGIN_COLUMNS,
-    SearchOrder.LONGEST: ("talk_seconds", *_BEGIN_COLUMNS),
-}
+_TALK_COLUMNS = ("talk_seconds", *_BEGIN_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +53,17 @@ def find_calls(
 ) -> SearchPage:
     """Return matching calls in the order of the search, up to its limit or until `timeout` seconds have passed.
 
-    With `may_sort`, the database may sort a very large number of legs to find the longest calls, which can exceed the
-    timeout.
+    With `may_sort`, the database may sort a very large number of legs to find the longest or shortest calls, which can
+    exceed the timeout.
     """
     force_custom_plan(connection)
     deadline, hits, cursor = time.monotonic() + timeout, list[SearchHit](), search.cursor
-    for batch in _iter_batches(connection, app, search, 2 * search.limit, may_sort):
+    resolved = text_filters.resolve(connection, app, search)
+    if not resolved.can_match:
+        return SearchPage(hits=[])
+    for batch in _iter_batches(connection, app, resolved, 2 * search.limit, may_sort):
         if batch.rows:
-            first_legs = _find_first_matching_legs(connection, app, search, batch.rows)
+            first_legs = _find_first_matching_legs(connection, app, resolved, batch.rows)
             hits += [_build_hit(row) for row in batch.rows if first_legs[row.call_id] == _sort_key(row, search.order)]
         if len(hits) >= search.limit:
             return SearchPage(hits=hits[: search.limit], next_cursor=hits[search.limit - 1].cursor)
@@ -73,12 +73,27 @@ def find_calls(
     return SearchPage(hits=hits, next_cursor=cursor, is_truncated=cursor is not None)
 
 
+def find_position(connection: Connection, app: App, search: CallSearch, call_id: str) -> SearchCursor | None:
+    """Return the cursor behind a call, from which the search continues; None if the call does not match."""
+    force_custom_plan(connection)
+    resolved = text_filters.resolve(connection, app, search)
+    query = sa.select(*_LEG_COLUMNS).where(
+        _LEG.c.call_id == call_id,
+        *call_filters.scope_conditions(app, search, NoIndex(_LEG.c.account_id), NoIndex(_LEG.c.begin)),
+        *call_filters.filter_conditions(resolved, no_index=True),
+        *call_filters.recording_conditions(resolved),
+    )
+    rows = sorted(connection.execute(query).all(), key=lambda row: _sort_key(row, search.order))
+    return _build_hit(rows[0]).cursor if rows else None
+
+
 def count_calls(connection: Connection, app: App, search: CallSearch, limit: int, timeout: float) -> SearchCount:
     """Count the matching calls on all pages, up to `limit` or until `timeout` seconds have passed."""
     force_custom_plan(connection)
     deadline, call_ids = time.monotonic() + timeout, set[str]()
     search = replace(search, cursor=None, order=SearchOrder.NEWEST)
-    for batch in _iter_by_begin(connection, app, search, 2 * limit):
+    resolved = text_filters.resolve(connection, app, search)
+    for batch in _iter_by_begin(connection, app, resolved, 2 * limit) if resolved.can_match else ():
         call_ids.update(row.call_id for row in batch.rows)
         if len(call_ids) > limit:
             return SearchCount(number=limit, is_complete=False)
@@ -88,10 +103,10 @@ def count_calls(connection: Connection, app: App, search: CallSearch, limit: int
 
 
 def _iter_batches(
-    connection: Connection, app: App, search: CallSearch, size: int, may_sort: bool
+    connection: Connection, app: App, search: ResolvedSearch, size: int, may_sort: bool
 ) -> Iterator[_LegBatch]:
     """Yield the matching legs; all of them, unless very many had to be sorted without `may_sort`."""
-    if search.order is not SearchOrder.LONGEST:
+    if not search.order.is_by_talk:
         yield from _iter_by_begin(connection, app, search, size)
         return
     if not _has_few_legs(connection, app, search):
@@ -105,9 +120,9 @@ def _iter_batches(
     yield from _iter_sorted(connection, app, search, size)
 
 
-def _iter_by_begin(connection: Connection, app: App, search: CallSearch, size: int) -> Iterator[_LegBatch]:
+def _iter_by_begin(connection: Connection, app: App, search: ResolvedSearch, size: int) -> Iterator[_LegBatch]:
     """Walk the index of begins, or that of a given text, through slices of the window."""
-    cursor, width, is_falling = search.cursor, _DAY, search.order is SearchOrder.NEWEST
+    cursor, width, is_falling = search.cursor, _DAY, search.order.is_falling
     while True:
         remaining = _remaining_window(search.window, cursor, is_falling)
         window = _slice_window(remaining, width, is_falling)
@@ -148,22 +163,21 @@ def _slice_window(window: TimeWindow, width: timedelta, is_falling: bool) -> Tim
     return replace(window, begin=window.end - width) if is_falling else replace(window, end=window.begin + width)
 
 
-def _has_few_legs(connection: Connection, app: App, search: CallSearch) -> bool:
+def _has_few_legs(connection: Connection, app: App, search: ResolvedSearch) -> bool:
     """Whether sorting would read at most MAX_SORTED_LEGS legs of the window."""
-    conditions = [
-        *call_filters.scope_conditions(app, search),
-        *(
-            condition
-            for pair in call_filters.list_equalities(search)[:1]
-            for condition in call_filters.equality_conditions(*pair)
-        ),
-    ]
-    query = sa.select(_LEG.c.begin).where(*conditions).order_by(_LEG.c.begin).limit(1).offset(MAX_SORTED_LEGS)
-    return connection.execute(query).first() is None
+    for path in search.path.paths if search.path else (None,):
+        query = sa.select(_LEG.c.begin).where(*call_filters.scope_conditions(app, search))
+        if path is None:
+            query = query.where(*call_filters.direction_conditions(search)).order_by(_LEG.c.begin)
+        else:
+            query = query.where(*call_filters.path_conditions(path))
+        if connection.execute(query.limit(1).offset(MAX_SORTED_LEGS)).first() is not None:
+            return False
+    return True
 
 
-def _iter_by_talk(connection: Connection, app: App, search: CallSearch) -> Iterator[_LegBatch]:
-    """Walk the index of talk times for INDEX_WALK_SECONDS, the longest first; this finds what is common."""
+def _iter_by_talk(connection: Connection, app: App, search: ResolvedSearch) -> Iterator[_LegBatch]:
+    """Walk the index of talk times for INDEX_WALK_SECONDS, from one of its ends; this finds what is common."""
     size, cursor, deadline = FIRST_BATCH_LEGS, search.cursor, time.monotonic() + INDEX_WALK_SECONDS
     matches = sa.and_(
         sa.true(), *call_filters.filter_conditions(search), *call_filters.recording_conditions(search)
@@ -184,7 +198,7 @@ def _iter_by_talk(connection: Connection, app: App, search: CallSearch) -> Itera
         size = int(size * max(_widen(seconds), 1))
 
 
-def _iter_sorted(connection: Connection, app: App, search: CallSearch, size: int) -> Iterator[_LegBatch]:
+def _iter_sorted(connection: Connection, app: App, search: ResolvedSearch, size: int) -> Iterator[_LegBatch]:
     """Yield the matching legs that the database sorts by talk time."""
     while True:
         rows = connection.execute(_select_legs(app, search, size)).all()
@@ -195,26 +209,45 @@ def _iter_sorted(connection: Connection, app: App, search: CallSearch, size: int
         yield _LegBatch(rows=rows, next_cursor=search.cursor)
 
 
-def _select_legs(app: App, search: CallSearch, size: int) -> sa.Select[Any]:
-    """Select matching legs; for the longest, by a sort rather than along the index of talk times."""
+def _select_legs(app: App, search: ResolvedSearch, size: int) -> sa.Select[Any]:
+    """Select matching legs; by talk time, with a sort rather than along the index of talk times."""
+    paths = search.path.paths if search.path else (None,)
+    queries = [_select_by_path(app, search, size, path) for path in paths]
+    if len(queries) == 1:
+        return queries[0]
+    legs = sa.union(*(sa.select(query.subquery()) for query in queries)).subquery()
+    names = _TALK_COLUMNS if search.order.is_by_talk else _BEGIN_COLUMNS
+    order = [legs.c[name].desc() if search.order.is_falling else legs.c[name] for name in names]
+    return sa.select(legs).order_by(*order).limit(size)
+
+
+def _select_by_path(app: App, search: ResolvedSearch, size: int, path: ColumnMatch | None) -> sa.Select[Any]:
+    """Select matching legs by the index of one column."""
     query = sa.select(*_LEG_COLUMNS).where(
         *call_filters.scope_conditions(app, search),
-        *call_filters.filter_conditions(search),
+        *call_filters.filter_conditions(search, path),
         *call_filters.recording_conditions(search),
     )
-    return _order_and_limit(query, search, search.cursor, size, talk=NoIndex(_LEG.c.talk_seconds))
+    is_list = path is not None and len(path.values or ()) > 1  # SQLite would walk along all begins, which are in order
+    begin: Any = NoIndex(_LEG.c.begin) if is_list else _LEG.c.begin
+    return _order_and_limit(query, search, search.cursor, size, NoIndex(_LEG.c.talk_seconds), begin)
 
 
 def _order_and_limit(
-    query: sa.Select[Any], search: CallSearch, cursor: SearchCursor | None, size: int, talk: Any = _LEG.c.talk_seconds
+    query: sa.Select[Any],
+    search: CallSearch,
+    cursor: SearchCursor | None,
+    size: int,
+    talk: Any = _LEG.c.talk_seconds,
+    begin: Any = _LEG.c.begin,
 ) -> sa.Select[Any]:
     """Restrict a query to `size` rows behind the cursor, in the search's order."""
-    key = [_LEG.c[name] for name in _BEGIN_COLUMNS]
+    key = [begin, _LEG.c.source_key]
     bound = [sa.literal(cursor.begin, key[0].type), sa.literal(cursor.source_key)] if cursor else []
-    if search.order is SearchOrder.LONGEST:
+    if search.order.is_by_talk:
         key = [talk, *key]
         bound = [sa.literal(cursor.talk_seconds), *bound] if cursor else []
-    is_falling = search.order is not SearchOrder.OLDEST
+    is_falling = search.order.is_falling
     query = query.order_by(*(column.desc() if is_falling else column for column in key)).limit(size)
     if not bound:
         return query
@@ -223,10 +256,10 @@ def _order_and_limit(
 
 
 def _find_first_matching_legs(
-    connection: Connection, app: App, search: CallSearch, rows: Sequence[Any]
+    connection: Connection, app: App, search: ResolvedSearch, rows: Sequence[Any]
 ) -> dict[str, Any]:
-    """Return, by callId, the sort key of the leg at which each call is listed: the first or, by length, the longest that
-    matches. The call's other matching legs may be pages away."""
+    """Return, by callId, the sort key of the leg at which each call is listed: the first that matches, in every order.
+    The call's other matching legs may be pages away."""
     first, last = (
         partition_month.shift_clamped(end(row.begin for row in rows), spread)
         for end, spread in ((min, -MAX_LEG_SPREAD), (max, MAX_LEG_SPREAD))
@@ -236,17 +269,16 @@ def _find_first_matching_legs(
         _LEG.c.call_id.in_(ids),
         NoIndex(_LEG.c.begin).between(first, last),
         *call_filters.scope_conditions(app, search, NoIndex(_LEG.c.account_id), NoIndex(_LEG.c.begin)),
-        *call_filters.filter_conditions(search, indexed=0),
+        *call_filters.filter_conditions(search, no_index=True),
     )
     keys: dict[str, list[Any]] = defaultdict(list)
     for row in connection.execute(query):
         keys[row.call_id].append(_sort_key(row, search.order))
-    choose = max if search.order is SearchOrder.LONGEST else min
-    return {call_id: choose(leg_keys) for call_id, leg_keys in keys.items()}
+    return {call_id: min(leg_keys) for call_id, leg_keys in keys.items()}
 
 
 def _sort_key(row: Any, order: SearchOrder) -> tuple[Any, ...]:
-    return tuple(row._mapping[name] for name in _SORT_COLUMNS[order])
+    return tuple(row._mapping[name] for name in (_TALK_COLUMNS if order.is_by_talk else _BEGIN_COLUMNS))
 
 
 def _build_hit(row: Any) -> SearchHit:

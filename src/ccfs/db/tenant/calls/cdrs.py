@@ -1,7 +1,7 @@
 """Rows of CDRs."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from itertools import product
@@ -14,21 +14,19 @@ from ccfs.db import partitions, schema
 from ccfs.db.bulk_insert import BulkInserter
 from ccfs.db.engine import force_custom_plan
 from ccfs.db.no_index import NoIndex
-from ccfs.db.tenant.calls import call_statistics
+from ccfs.db.tenant.calls import call_statistics, search_index
 from ccfs.model.calls import partition_month
-from ccfs.model.calls.call import MAX_LEG_SPREAD, direction_index, leg_talk_seconds
+from ccfs.model.calls.call import MAX_LEG_SPREAD, MAX_TALK_SECONDS, call_talk_seconds, direction_index
 from ccfs.model.calls.cdr import Cdr
+from ccfs.model.calls.search_text import fold_value
 from ccfs.model.identity.tenancy import App
 
 _TABLE = schema.cdrs
 _FIELDS = tuple(field.name for field in fields(Cdr))
 _KEYS_PER_QUERY = 500  # every database limits the parameters of a query
 _KEY = ("app", "begin", "account_id", "source_key")
-_SEARCH_COLUMNS: dict[str, Callable[[Cdr], int]] = {  # columns that the search needs beside the fields
-    "talk_seconds": leg_talk_seconds,
-    "direction": lambda row: direction_index(row.call_type),
-}
-_BULK_INSERT = BulkInserter(_TABLE, Cdr, _SEARCH_COLUMNS)
+_SEARCH_COLUMNS = ("direction", "caller_key", "callee_key", "name_key")  # that the search needs beside the fields
+_BULK_INSERT = BulkInserter(_TABLE, Cdr, ("talk_seconds", *_SEARCH_COLUMNS))
 _SELECT = sa.select(*(_TABLE.c[name] for name in _FIELDS)).where(_TABLE.c.app == sa.bindparam("owner"))
 _FIRST_BEGIN, _LAST_BEGIN = (sa.bindparam(name, type_=schema.Instant) for name in ("first", "last"))
 _IN_TIME_RANGE = NoIndex(_TABLE.c.begin).between(_FIRST_BEGIN, _LAST_BEGIN)  # PostgreSQL then skips other months
@@ -49,12 +47,17 @@ _SELECT_CALLS_OF_LEGS = (
 _SELECT_CALLS = sa.select(_TABLE.c.call_id).where(
     _TABLE.c.app == sa.bindparam("owner"), _TABLE.c.call_id.in_(sa.bindparam("names", expanding=True))
 )
+_IS_ROW = [_TABLE.c[name] == sa.bindparam(f"new_{name}") for name in _KEY]
 _UPDATE = (
     sa.update(_TABLE)
-    .where(*(_TABLE.c[name] == sa.bindparam(f"new_{name}") for name in _KEY))
+    .where(*_IS_ROW)
     .values({name: sa.bindparam(f"new_{name}") for name in (*_FIELDS, *_SEARCH_COLUMNS) if name not in _KEY})
 )
 
+_UPDATE_TALK = sa.update(_TABLE).where(*_IS_ROW).values(talk_seconds=sa.bindparam("new_talk_seconds"))
+_SELECT_TALK = sa.select(
+    *(_TABLE.c[name] for name in (*_KEY, "call_id", "device_type", "call_begin", "call_end", "talk_seconds"))
+).where(_TABLE.c.app == sa.bindparam("owner"), _TABLE.c.call_id.in_(sa.bindparam("names", expanding=True)))
 _DELETE = sa.delete(_TABLE).where(*(_TABLE.c[name] == sa.bindparam(f"old_{name}") for name in _KEY))
 
 _NAMES_PER_QUERY = 5000  # a batch has fewer; a document may have more, and PostgreSQL takes 65,535
@@ -163,26 +166,68 @@ def _iter_rows(
 
 
 def add(connection: Connection, app: App, rows: Sequence[Cdr]) -> None:
-    """Add new rows."""
+    """Add new rows. If their calls have other rows already, call `refresh_talk_times` next."""
+    talk_seconds = _sum_talk_times(rows)
     partitions.ensure(connection, _TABLE, {partition_month.month_key(row.begin) for row in rows})
-    _BULK_INSERT.insert(connection, app, rows)
+    _BULK_INSERT.insert(connection, app, rows, lambda row: (talk_seconds[_call_of(row)], *_derive_search_values(row)))
     call_statistics.mark_dirty(connection, app, rows)
+    search_index.add_rows(connection, app, rows)
+
+
+def _derive_search_values(row: Cdr) -> tuple[Any, ...]:
+    """Return the values of _SEARCH_COLUMNS."""
+    keys = (fold_value(row.caller_no), fold_value(row.callee_no), fold_value(row.caller_name))
+    return (direction_index(row.call_type), *keys)
+
+
+def _sum_talk_times(rows: Iterable[Any]) -> dict[tuple[str, str], int]:
+    """Return the talk time of each call of these rows, by account and callId."""
+    calls: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    for row in rows:
+        calls[_call_of(row)].append(row)
+    return {call: min(call_talk_seconds(legs), MAX_TALK_SECONDS) for call, legs in calls.items()}
+
+
+def _call_of(row: Any) -> tuple[str, str]:
+    return row.account_id, row.call_id
+
+
+def refresh_talk_times(connection: Connection, app: App, rows: Iterable[Cdr]) -> None:
+    """Set the talk time of these rows' calls in all rows of each call, after one of them was added, changed or deleted."""
+    changed = list(rows)
+    call_ids, near = {row.call_id for row in changed}, [row.begin for row in changed]
+    legs = list(_iter_rows(connection, app, _SELECT_TALK, sorted(call_ids), near))
+    talk_seconds = _sum_talk_times(legs)
+    stale = [leg for leg in legs if leg.talk_seconds != talk_seconds[_call_of(leg)]]
+    if stale:
+        keys = [{f"new_{name}": leg._mapping[name] for name in _KEY} for leg in stale]
+        connection.execute(
+            _UPDATE_TALK,
+            [key | {"new_talk_seconds": talk_seconds[_call_of(leg)]} for key, leg in zip(keys, stale, strict=True)],
+        )
 
 
 def update(connection: Connection, app: App, rows: Sequence[Cdr]) -> None:
     """Update rows of the app: a later leg changes the numbers of earlier ones, and a queue log adds details.
 
-    The begin time, account and source key of a row never change.
+    The begin time, account and source key of a row never change. Call `refresh_talk_times` next.
     """
     if rows:
         names = (*_FIELDS, *_SEARCH_COLUMNS)
-        values = [dict(zip(names, _BULK_INSERT.get_row_values(row), strict=True)) | {"app": app.id} for row in rows]
-        connection.execute(_UPDATE, [{f"new_{name}": value for name, value in row.items()} for row in values])
+        values = [(*(getattr(row, name) for name in _FIELDS), *_derive_search_values(row)) for row in rows]
+        connection.execute(
+            _UPDATE,
+            [
+                {f"new_{name}": value for name, value in zip(names, row, strict=True)} | {"new_app": app.id}
+                for row in values
+            ],
+        )
         call_statistics.mark_dirty(connection, app, rows)
+        search_index.add_rows(connection, app, rows)
 
 
 def delete(connection: Connection, app: App, rows: Sequence[Cdr]) -> None:
-    """Delete rows of the app: parts of a line that another line turned out to contain."""
+    """Delete rows of the app: parts of a line that another line turned out to contain. Call `refresh_talk_times` next."""
     if rows:
         keys = [{f"old_{name}": getattr(row, name) for name in _KEY[1:]} | {"old_app": app.id} for row in rows]
         connection.execute(_DELETE, keys)
