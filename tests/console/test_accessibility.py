@@ -78,7 +78,7 @@ def test_every_page_is_accessible(
         view.locator("input[name=name]").fill("olga")
         view.locator("input[name=password]").fill(PASSWORD)
         view.keyboard.press("Enter")
-        view.wait_for_url("**/calls")
+        view.wait_for_url("**/status")
         call, export = (
             f"call?account={call_centre.account_param}&id=1700000000-1",
             f"export?app={call_centre.acme.ak}&id={RESPONSE_ID}",

@@ -28,7 +28,7 @@ def add_user(server: CcfsServer, name: str, *grants: Grant) -> ConsoleClient:
 
 
 @pytest.mark.parametrize(
-    ("name", "page"), [("olga", "calls"), ("lucy", "calls"), ("emil", "calls"), ("anna", "calls"), ("audrey", "audit")]
+    ("name", "page"), [("olga", "status"), ("lucy", "calls"), ("emil", "calls"), ("anna", "calls"), ("audrey", "audit")]
 )
 def test_signing_in_leads_to_the_first_page_that_the_user_may_see(signed_in: SignIn, name: str, page: str) -> None:
     location = ConsoleClient(server=signed_in(name).server).sign_in(name).headers["location"]

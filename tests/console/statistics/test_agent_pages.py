@@ -97,12 +97,13 @@ def test_an_agent_s_day_has_totals_and_links_its_calls(signed_in: SignIn, add_ac
 
 
 def test_the_board_shows_who_waits_and_what_agents_do(signed_in: SignIn, add_account: AddAccount) -> None:
+    now = datetime.now(UTC)
     visits = [
-        make_visit(1, "sales", NOW - 3 * MINUTE),
-        make_visit(2, "sales", NOW - MINUTE),
-        make_visit(3, "support", NOW - 2 * MINUTE, left_at=NOW),
-        make_visit(4, "support", NOW - 2 * MINUTE, connected_at=NOW),
-        make_visit(5, "support", NOW - timedelta(hours=9)),
+        make_visit(1, "sales", now - 3 * MINUTE),
+        make_visit(2, "sales", now - MINUTE),
+        make_visit(3, "support", now - 2 * MINUTE, left_at=now),
+        make_visit(4, "support", now - 2 * MINUTE, connected_at=now),
+        make_visit(5, "support", now - timedelta(hours=9)),
     ]
     kinds = (
         AgentOperationType.IDLE,
@@ -112,7 +113,7 @@ def test_the_board_shows_who_waits_and_what_agents_do(signed_in: SignIn, add_acc
     )
     operations = [
         make_operation(
-            "acme-board", number, NOW - 5 * MINUTE, None, kind, f"70{number}", reason="lunch" if kind == 3 else ""
+            "acme-board", number, now - 5 * MINUTE, None, kind, f"70{number}", reason="lunch" if kind == 3 else ""
         )
         for number, kind in enumerate(kinds)
     ]

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from ccfs.console.audit_labels import ACTION_KINDS, ACTIONS, AUDIT_SENTENCES, AUDITED_FIELDS
 from ccfs.console.calls.search_form import PERIOD_LABELS
-from ccfs.console.labels import DIRECTIONS, ORDERS
+from ccfs.console.labels import ANSWERED, DIRECTIONS, ORDERS, RECORDED
 from ccfs.console.request import ConsoleRequest
 from ccfs.model.identity.audit import AuditAction, AuditEntry
 from ccfs.model.identity.tenancy import App
@@ -18,13 +18,15 @@ MAX_SEARCH_FIELDS: Final = 30
 _SEARCH_PAGES: Final = {  # pages whose query is an entry's target
     AuditAction.CALLS_SEARCHED: "/console/calls",
     AuditAction.CALLS_DOWNLOADED: "/console/calls",
+    AuditAction.ANNOTATIONS_SEARCHED: "/console/annotations",
     AuditAction.AUDIT_LOG_DOWNLOADED: "/console/audit",
 }
 _VALUES: Final[dict[str, Mapping[str, str]]] = {
     "period": PERIOD_LABELS,
     "direction": {str(key): text for key, text in DIRECTIONS.items()},
     "sort": {str(key): text for key, text in ORDERS.items()},
-    "recorded": {"yes": "With recording", "no": "Without recording"},
+    "recorded": dict(RECORDED),
+    "answered": dict(ANSWERED),
     "action": {str(key): text for key, text in ACTIONS.items()} | ACTION_KINDS,
 }
 
@@ -92,7 +94,8 @@ def _get_search_url(request: ConsoleRequest, entry: AuditEntry, app: App | None)
     page = _SEARCH_PAGES[entry.action]
     if entry.action is AuditAction.AUDIT_LOG_DOWNLOADED:
         return f"{page}?{entry.target}"
-    if app is None or not entry.account_id or not _may(request, Permission.SEARCH, entry, app):
+    permission = Permission.LISTEN if entry.action is AuditAction.ANNOTATIONS_SEARCHED else Permission.SEARCH
+    if app is None or not entry.account_id or not _may(request, permission, entry, app):
         return ""
     return f"{page}?{urlencode({'account': f'{app.ak}/{entry.account_id}'})}&{entry.target}"
 

@@ -25,7 +25,7 @@ class CallWave {
     const address = audio.dataset.waveform;
     if (this.known.has(address)) return this.known.get(address);
     const response = await fetch(address, { redirect: "manual" }).catch(() => null);
-    if (response?.type === "opaqueredirect") this.showProblem("expired");
+    if (response?.headers.get("ccfs-session") === "ended") this.showProblem("expired");
     const waveform = response?.ok ? await response.json() : { milliseconds: 0, levels: [] };
     if (response?.ok) this.known.set(address, waveform);
     return waveform;

@@ -83,7 +83,7 @@
   }
   function explainError(audio) {
     fetch(audio.src, { headers: { range: "bytes=1-1" }, redirect: "manual" }).then(
-      (response) => showProblem(response.type === "opaqueredirect" ? "expired" : response.status === 503 ? "busy" : "broken"),
+      (response) => showProblem(response.headers.get("ccfs-session") === "ended" ? "expired" : response.status === 503 ? "busy" : "broken"),
       () => showProblem("offline"));
   }
 
