@@ -256,7 +256,7 @@ def test_recordings_follow_each_other_at_their_places_from_a_link_and_after_the_
         add_recording(console_server.node, call_centre.acme, data, name, f"Y:/8/0/20201015/512/{number}.V3", **more)
     lucy = ConsoleClient(server=console_server)
     assert lucy.sign_in("lucy").status == 303
-    with open_page(chromium, permissions=["clipboard-read", "clipboard-write"]) as view:
+    with open_page(chromium, refusal="status of 401", permissions=["clipboard-read", "clipboard-write"]) as view:
         set_session_cookies(view, lucy)
         address = {"account": call_centre.account_param, "id": "1700000000-2", "t": "0:31"}
         view.goto(f"http://{console_server.host}/console/call?" + urlencode(address))
