@@ -69,6 +69,7 @@ def test_a_call_is_searched_played_and_downloaded(chromium: Browser, demo_site: 
     )
     with open_page(chromium) as view:
         sign_in(demo_site, view, "demo", demo_site.password)
+        view.get_by_role("link", name="Calls", exact=True).click()
         view.get_by_label("Account").select_option(demo_site.build_account_param(SHANGHAI))
         view.wait_for_url(f"**{SHANGHAI}*")
         expect(view.get_by_text("41 calls")).to_be_visible()

@@ -47,6 +47,6 @@ def test_every_index_of_these_tables_serves_a_query(filled_database: tuple[Datab
 
 def test_a_full_scan_is_found(filled_database: tuple[Database, App]) -> None:
     database, app = filled_database
-    scan = sa.select(schema.cdrs.c.source_key).where(schema.cdrs.c.caller_name == "1")
+    scan = sa.select(schema.cdrs.c.source_key).where(schema.cdrs.c.release_cause == 1)
     (plan,) = explain_queries(database, app, lambda connection, _: connection.execute(scan).all())
     assert FULL_SCAN.search(plan)

@@ -142,7 +142,8 @@ class HttpServer:
         now = self.now()
         is_busy = bool(self._tasks) and now - self._accepted_at >= _BUSY_STEP_SECONDS
         self._accepted_at = now
-        for _ in range(_BUSY_BATCH if is_busy else 1):
+        # Those of a batch have not been read yet, so none of them can make room for the next.
+        for _ in range(max(self.table.count_room(_BUSY_BATCH), 1) if is_busy else 1):
             if not self._accept():
                 break
 

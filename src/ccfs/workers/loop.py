@@ -4,7 +4,10 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
+from sqlalchemy.exc import OperationalError
+
 from ccfs.logs import get_logger
+from ccfs.model.blobs.errors import LocationUnreachable
 from ccfs.workers.pulse import Pulse
 
 
@@ -52,6 +55,10 @@ class WorkLoop:
     def _run_step(self, name: str, step: Callable[[], object]) -> None:
         try:
             step()
+        except (OperationalError, LocationUnreachable) as error:  # of the database; a traceback would tell no more
+            with suppress(OSError, ValueError):
+                reason = str(error).partition("\n")[0]
+                get_logger().warning("step failed", action="step_failed", step=name, reason=reason)
         except Exception:  # noqa: BLE001  of any kind: the other steps go on
             with suppress(OSError, ValueError):  # nobody reads the log any more
                 get_logger().exception("step failed", action="step_failed", step=name)

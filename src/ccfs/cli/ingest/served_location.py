@@ -5,13 +5,14 @@ from ccfs.server.node import Node
 
 
 def find_unserved_location(node: Node) -> str:
-    """Return a warning if recordings go to a disk of this node while no server runs on its data folder, else ""."""
+    """Return a warning if recordings go to a disk of this node while other nodes run and it does not, else ""."""
     config = node.locations.get_configs().get(node.primary_location.location_id)
     if not node.settings.database_url or config is None or not config.node:
         return ""
     with node.database.read_transaction() as connection:
-        record, now = nodes.find_by_id(connection, config.node), nodes.get_database_time(connection)
-    if record is not None and record.is_alive(now, node.liveness_timeout):
+        now = nodes.get_database_time(connection)
+        alive = {record.id for record in nodes.list_all(connection) if record.is_alive(now, node.liveness_timeout)}
+    if not alive or config.node in alive:  # without any server, the first one may be the disk's
         return ""
     return (
         f"recordings go to location {config.id}, a disk of node {config.node}, and no server runs on its data folder"

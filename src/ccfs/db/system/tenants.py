@@ -40,9 +40,9 @@ class NameTaken(OperatorError):
 class VdnTaken(OperatorError):
     """{param}"""
 
-    def __init__(self, vdn: Vdn, account_id: str) -> None:
+    def __init__(self, param: str, account_id: str = "") -> None:
         """`account_id` is the account that has the VDN."""
-        super().__init__(f"VDN {vdn.vdn_id} belongs to account {account_id}")
+        super().__init__(param)
         self.account_id = account_id
 
 
@@ -205,7 +205,7 @@ def add_account(connection: Connection, app: App, account: Account, vdn: Vdn, no
         vdns.c.app == app.id, vdns.c.vdn_id == vdn.vdn_id, vdns.c.account_id != vdn.account_id
     )
     if (other_account := connection.execute(owner).scalar()) is not None:
-        raise VdnTaken(vdn, other_account)
+        raise VdnTaken(f"VDN {vdn.vdn_id} belongs to account {other_account}", other_account)
     key = {"app": app.id, "account_id": account.account_id}
     connection.execute(insert_or_ignore(connection, accounts).values(**key, zone=account.zone, created_at=now))
     row = (accounts.c.app == app.id) & (accounts.c.account_id == account.account_id)

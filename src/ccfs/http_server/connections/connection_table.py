@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from enum import IntEnum
+from itertools import islice
 from typing import Protocol
 
 from ccfs.http_server.connections.addresses import format_client_address, is_in_networks, parse_address
@@ -94,6 +95,14 @@ class ConnectionTable:
             self._count_closed("rejected")
             return Admission.REJECTED, key
         return Admission.RESERVE, key
+
+    def count_room(self, most: int) -> int:
+        """Return how many connections can be added without closing one that is busy, at most `most`."""
+        room = self._limits.max_connections - self._count
+        if room < most:
+            idle = (entry for entry in self if entry.phase in _WAITING_PHASES and entry.waits_for_client)
+            room += sum(1 for _ in islice(idle, most - room))
+        return min(room, most)
 
     def add(self, entry: TableEntry, key: str) -> None:
         """Count a connection."""

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from ccfs.db import schema
 from ccfs.db.tenant.ingest.expected_recordings import ExpectedRecording
 from ccfs.model.calls.call import Direction
-from ccfs.model.calls.cdr import LAST_LEG, DeviceType
+from ccfs.model.calls.cdr import LAST_LEG
 from ccfs.model.identity.tenancy import App
 
 _CDRS, _RECORDINGS, _EXPECTED = schema.cdrs, schema.recordings, schema.expected_recordings
@@ -117,11 +117,7 @@ def count_unreadable_names(connection: Connection, app: App, account_id: str) ->
 
 def _select_answered(own: sa.ColumnElement[bool]) -> sa.Select[tuple[str]]:
     """Select the callIds on which an agent talked; of calls without an agent, on which anybody did."""
-    is_agent = _CDRS.c.device_type == DeviceType.AGENT
-    agents = sa.func.sum(sa.case((is_agent, 1), else_=0))
-    agent_talk = sa.func.sum(sa.case((is_agent, _CDRS.c.talk_seconds), else_=0))
-    has_talk = sa.or_(agent_talk > 0, sa.and_(agents == 0, sa.func.sum(_CDRS.c.talk_seconds) > 0))
-    return sa.select(_CDRS.c.call_id).where(own).group_by(_CDRS.c.call_id).having(has_talk)
+    return sa.select(_CDRS.c.call_id).where(own, _CDRS.c.talk_seconds > 0).distinct()
 
 
 def _select_expected(app: App, account_id: str) -> sa.Select[tuple[object, ...]]:
@@ -133,7 +129,7 @@ def _count_by_name(
     connection: Connection, app: App, account_id: str, column: sa.Column[str], limit: int
 ) -> list[CallsOfName]:
     calls = sa.func.count(_CDRS.c.call_id.distinct())
-    talked = sa.func.count(sa.case((_CDRS.c.talk_seconds > 0, _CDRS.c.call_id)).distinct())
+    talked = sa.func.count(sa.case((_CDRS.c.call_end > _CDRS.c.call_begin, _CDRS.c.call_id)).distinct())
     query = sa.select(column, calls, talked).where(_is_own(_CDRS, app, account_id), column != "")
     rows = connection.execute(query.group_by(column).order_by(calls.desc(), column).limit(limit))
     return [CallsOfName(name=row[0], calls=row[1], answered=row[2]) for row in rows]
