@@ -199,6 +199,8 @@ def test_wrong_usage_exits_with_2_and_prints_the_reason(data_folder: Path) -> No
         ("callback", "bind", "--app", AK, "ftp://a.example/"): "a prefix is an http or https URL",
         ("callback", "bind", "--app", AK, "http://[::1/"): "a prefix is an http or https URL",
         ("app", "add", "Acme", "--ak", "a b"): "an AK has",
+        ("app", "add", "Acme", "--ak", ".."): "an AK has",
+        ("account", "add", "--app", AK, "--account", "..", "--vdn", "9"): "an account id has",
         ("trust", "add", "x", data_folder / "no-such-file"): "does not exist",
     }
     for case, text in cases.items():

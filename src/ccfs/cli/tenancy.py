@@ -27,7 +27,8 @@ SecretKeyOption = Annotated[
 
 
 def _check_key(ak: str, sk: str) -> None:
-    if not (0 < len(ak) <= 64 and ak.isascii() and ak.isprintable() and not set(ak) & set("/ ;")):
+    is_short = 0 < len(ak) <= 64 and bool(ak.strip("."))  # the name of a folder, too
+    if not (is_short and ak.isascii() and ak.isprintable() and not set(ak) & set("/ ;")):
         raise typer.BadParameter("an AK has 1 to 64 printable ASCII characters except blank, '/' and ';'")
     if not sk:
         raise typer.BadParameter("an SK must not be empty")

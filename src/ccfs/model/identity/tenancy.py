@@ -69,8 +69,12 @@ class Vdn:
 
 
 def is_account_id(text: str) -> bool:
-    """Return whether a text can be an account id: 1 to 20 ASCII characters without spaces, commas, quotes and slashes."""
-    return 0 < len(text) <= 20 and text.isascii() and text.isprintable() and not set(text) & set('/\\," ')
+    """Return whether a text can be an account id: 1 to 20 ASCII characters without spaces, commas, quotes and slashes.
+
+    It is also the name of a folder, so it is not just dots.
+    """
+    is_short = 0 < len(text) <= 20 and bool(text.strip("."))
+    return is_short and text.isascii() and text.isprintable() and not set(text) & set('/\\," ')
 
 
 def is_time_zone(name: str) -> bool:
