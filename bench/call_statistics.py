@@ -20,7 +20,8 @@ from ccfs.db import schema
 from ccfs.db.engine import Database, open_database
 from ccfs.db.migrations.runner import upgrade
 from ccfs.db.system import tenants
-from ccfs.db.tenant.calls import call_statistics, cdrs
+from ccfs.db.tenant.calls import cdrs
+from ccfs.db.tenant.calls.statistics import call_statistics
 from ccfs.model.calls.cdr import LAST_LEG, Cdr, DeviceType
 from ccfs.model.exports.time_window import TimeWindow
 from ccfs.model.identity.tenancy import App

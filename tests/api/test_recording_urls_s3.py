@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from ccfs.db.system import locations
+from ccfs.db.system.storage import locations
 from tests.api.api_client import ApiClient, create_client, send_request
 from tests.blobs import s3_locations
 from tests.server.ccfs_server import run_server

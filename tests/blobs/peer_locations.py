@@ -9,7 +9,7 @@ from typing import Any
 
 from ccfs.blobs.disk import DiskLocation
 from ccfs.blobs.peer import PeerConfig, PeerLocation
-from ccfs.db.system import locations
+from ccfs.db.system.storage import locations
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind
 from tests.server.ccfs_server import CcfsServer

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from ccfs.db.engine import open_database
 from ccfs.db.migrations.runner import upgrade
-from ccfs.db.system.trusted_certificates import TrustStore
+from ccfs.db.system.certificates.trusted_certificates import TrustStore
 from ccfs.workers.callbacks.http_client import CallbackHttpClient
 from tests import receivers
 from tests.certificates import DAY, create_identity

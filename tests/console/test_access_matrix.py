@@ -10,9 +10,10 @@ import pytest
 
 from ccfs.console.access import AccessScope, Route
 from ccfs.console.routes import ROUTES
-from ccfs.db.system import nodes, tenants, trusted_certificates
+from ccfs.db.system import nodes, tenants
+from ccfs.db.system.certificates import trusted_certificates
+from ccfs.db.system.certificates.trusted_certificates import TrustedCertificate
 from ccfs.db.system.console import users
-from ccfs.db.system.trusted_certificates import TrustedCertificate
 from ccfs.db.tenant import deliveries
 from ccfs.model.exports.delivery import Delivery
 from ccfs.model.exports.export import ExportKind

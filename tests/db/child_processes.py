@@ -13,7 +13,8 @@ from typing import Any
 from ccfs.db.encryption import SecretBox, load_or_create_keys
 from ccfs.db.engine import open_database
 from ccfs.db.migrations.runner import upgrade
-from ccfs.db.system import locations, tenants
+from ccfs.db.system import tenants
+from ccfs.db.system.storage import locations
 
 ROOT = Path(__file__).parents[2]
 _FORK = multiprocessing.get_context("fork")  # of a process that has imported everything and opened nothing

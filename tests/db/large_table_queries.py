@@ -15,22 +15,14 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db.engine import Database
 from ccfs.db.export_csv import iter_csv_chunks
-from ccfs.db.system import maintenance, storage_statistics
+from ccfs.db.system import maintenance
 from ccfs.db.system.jobs import blob_moves
+from ccfs.db.system.storage import storage_statistics
 from ccfs.db.tenant import lost_blobs, recordings
-from ccfs.db.tenant.calls import (
-    agent_operations,
-    agent_states,
-    call_lookup,
-    call_search,
-    call_statistics,
-    cdrs,
-    live_state,
-    queue_visits,
-    search_index,
-)
+from ccfs.db.tenant.calls import agent_operations, call_lookup, call_search, cdrs, queue_visits, search_index
 from ccfs.db.tenant.calls.agent_operations import OperationSpan
 from ccfs.db.tenant.calls.search_index import ValueKind
+from ccfs.db.tenant.calls.statistics import agent_states, call_statistics, live_state
 from ccfs.db.tenant.ingest import expected_recordings, ingest_state, recording_sources, unassigned_records
 from ccfs.model.blobs.orphan import BlobOwner, BlobOwnerTable, OrphanedBlob
 from ccfs.model.calls.call import Direction

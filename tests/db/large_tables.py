@@ -9,7 +9,8 @@ from sqlalchemy.engine import Connection
 from ccfs.db import partitions, schema
 from ccfs.db.engine import Database
 from ccfs.db.tenant import recordings
-from ccfs.db.tenant.calls import agent_operations, call_statistics, cdrs, queue_visits
+from ccfs.db.tenant.calls import agent_operations, cdrs, queue_visits
+from ccfs.db.tenant.calls.statistics import call_statistics
 from ccfs.db.tenant.ingest import expected_recordings, unassigned_records
 from ccfs.db.tenant.ingest.unassigned_records import UnassignedRecord
 from ccfs.model.calls.agent_operation import AgentOperation, AgentSkillChange

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ccfs import settings
-from ccfs.db.system import locations
+from ccfs.db.system.storage import locations
 from ccfs.server.node import Node
 from tests import servers
 from tests.api.api_client import ApiClient, create_client

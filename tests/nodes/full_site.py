@@ -13,7 +13,8 @@ from pathlib import Path
 
 from ccfs import settings
 from ccfs.blobs.interface import Location
-from ccfs.db.system import locations, tenants
+from ccfs.db.system import tenants
+from ccfs.db.system.storage import locations
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.server.node import Node
 from tests import servers

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ccfs.blobs.s3 import S3Location
-from ccfs.db.system import locations
+from ccfs.db.system.storage import locations
 from ccfs.model.recordings.recording import Recording
 from ccfs.protocol.operations import BASE_PATH
 from tests.api.api_client import create_client

@@ -13,7 +13,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from ccfs.db.system import locations
+from ccfs.db.system.storage import locations
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind
 from ccfs.model.exports.export import ExportKind
 from ccfs.protocol.operations import BASE_PATH

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ccfs import settings
-from ccfs.db.system import locations
+from ccfs.db.system.storage import locations
 from ccfs.server.node import Node
 from tests.blobs import s3_locations
 from tests.server.ccfs_server import run_server

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from ccfs import settings
-from ccfs.db.system import locations
+from ccfs.db.system.storage import locations
 from ccfs.model.recordings.recording import Recording
 from ccfs.protocol.operations import BASE_PATH
 from ccfs.server.node import Node

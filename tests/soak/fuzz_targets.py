@@ -8,8 +8,8 @@ from pathlib import Path
 from ccfs.console.calls import search_form
 from ccfs.console.forms import multipart
 from ccfs.console.login.oidc_config import OidcUnavailable
-from ccfs.db.system import key_stores
-from ccfs.db.system.certificate_files import parse_certificates
+from ccfs.db.system.certificates import key_stores
+from ccfs.db.system.certificates.certificate_files import parse_certificates
 from ccfs.http_server.connections.addresses import parse_address
 from ccfs.http_server.errors import BadRequest, InvalidBody
 from ccfs.media.codec_table import UnknownAudio

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ccfs import settings
-from ccfs.db.system import locations
+from ccfs.db.system.storage import locations
 from ccfs.db.tenant import recordings
 from ccfs.model.identity.tenancy import App
 from ccfs.model.recordings.recording import Recording

@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ccfs.blobs.interface import Location
 from ccfs.db.change_counter import ChangeCounterCache
 from ccfs.db.engine import Database
-from ccfs.db.system import locations
+from ccfs.db.system.storage import locations
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.blobs.errors import LocationUnreachable
 from ccfs.model.blobs.location_config import LocationConfig

@@ -13,9 +13,9 @@ from ccfs import logs
 from ccfs.blobs.probe import probe_location
 from ccfs.cli.common import DataFolderOption, JsonOption, open_node, print_result
 from ccfs.cli.progress import ProgressBars
-from ccfs.db.system import location_checks, locations
 from ccfs.db.system.jobs import blob_moves
-from ccfs.db.system.locations import LocationUsage
+from ccfs.db.system.storage import location_checks, locations
+from ccfs.db.system.storage.locations import LocationUsage
 from ccfs.http_server.processes.stop_signals import StopSignals
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind
 from ccfs.model.errors import OperatorError

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from ccfs.cli.common import DataFolderOption, JsonOption, open_node, print_result
-from ccfs.db.system import certificate_files, key_store_import, key_stores
-from ccfs.db.system import trusted_certificates as store
-from ccfs.db.system.trusted_certificates import TrustedCertificate
+from ccfs.db.system.certificates import certificate_files, key_store_import, key_stores
+from ccfs.db.system.certificates import trusted_certificates as store
+from ccfs.db.system.certificates.trusted_certificates import TrustedCertificate
 from ccfs.model.errors import OperatorError
 from ccfs.server.node import utc_now
 

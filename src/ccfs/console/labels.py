@@ -5,7 +5,7 @@ from typing import Final
 from ccfs.console.audit_labels import ACTION_KINDS, ACTIONS, AUDIT_PERIODS, AUDIT_SENTENCES, AUDITED_FIELDS
 from ccfs.model.calls.call import Direction
 from ccfs.model.calls.cdr import DeviceType
-from ccfs.model.calls.report import ReportFrequency
+from ccfs.model.calls.reports.report import ReportFrequency
 from ccfs.model.calls.search import SearchOrder
 from ccfs.model.calls.statistics_slots import Step
 from ccfs.model.calls.timeline import SegmentKind

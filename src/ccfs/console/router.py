@@ -16,7 +16,7 @@ from ccfs.console.forms import confirmation, csrf, multipart
 from ccfs.console.login import second_factor, session_end
 from ccfs.console.request import LANGUAGE_COOKIE, SESSION_COOKIE, ConsoleRequest, PageResponse
 from ccfs.console.routes import find_route
-from ccfs.db.system.certificate_files import MAX_FILE_BYTES
+from ccfs.db.system.certificates.certificate_files import MAX_FILE_BYTES
 from ccfs.db.system.console import sessions
 from ccfs.http_server.errors import ClientDisconnected
 from ccfs.http_server.exchange import Exchange

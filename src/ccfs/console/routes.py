@@ -7,11 +7,6 @@ from typing import Final
 from ccfs.console import home
 from ccfs.console.access import AccessScope, Handler, Route
 from ccfs.console.admin import (
-    account_targets,
-    app_settings,
-    apps,
-    audit_export,
-    audit_log,
     callbacks,
     certificates,
     cluster,
@@ -23,16 +18,11 @@ from ccfs.console.admin import (
     status,
     users,
 )
+from ccfs.console.admin.audit import audit_export, audit_log
+from ccfs.console.admin.tenants import account_targets, app_settings, apps
+from ccfs.console.annotations import annotation_search, annotations
 from ccfs.console.bulk import pages as bulk_downloads
-from ccfs.console.calls import (
-    annotation_search,
-    annotations,
-    call_page,
-    csv_export,
-    missing_recordings,
-    search,
-    suggestions,
-)
+from ccfs.console.calls import call_page, csv_export, missing_recordings, search, suggestions
 from ccfs.console.calls import questions as call_questions
 from ccfs.console.login import account, drafts, oidc_login, own_sessions, password
 from ccfs.console.request import ConsoleRequest

@@ -9,7 +9,8 @@ from prometheus_client import CollectorRegistry, generate_latest, multiprocess
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from ccfs.db.job_queue import BULK_DOWNLOADS, DELIVERIES, EXPORTS
-from ccfs.db.system import clock_times, ingest_totals, nodes, retention_marks
+from ccfs.db.system import clock_times, ingest_totals, nodes
+from ccfs.db.system.storage import retention_marks
 from ccfs.model.bulk.bulk_download import BulkDownloadState
 from ccfs.model.errors import FileUnavailable
 from ccfs.model.exports.delivery import DeliveryState

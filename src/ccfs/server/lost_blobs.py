@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from ccfs.db.engine import Database
-from ccfs.db.system import lost_blobs
+from ccfs.db.system.storage import lost_blobs
 from ccfs.logs import get_logger
 from ccfs.model.blobs.blob_ref import BlobRef
 

@@ -20,7 +20,8 @@ from ccfs.db.encryption import SecretBox, load_or_create_keys
 from ccfs.db.engine import Database, open_database
 from ccfs.db.instance_file import read_or_create
 from ccfs.db.migrations.runner import get_head_revision, upgrade
-from ccfs.db.system import locations, nodes
+from ccfs.db.system import nodes
+from ccfs.db.system.storage import locations
 from ccfs.db.system.tenant_cache import TenantCache
 from ccfs.model.blobs.errors import LocationUnreachable
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from ccfs.db.faults import ADVICE, DatabaseFault
 from ccfs.db.integrity import check_integrity
+from ccfs.db.system.certificates.trusted_certificates import TrustStore
 from ccfs.db.system.tenant_cache import TenantCache, TenantSnapshot
-from ccfs.db.system.trusted_certificates import TrustStore
 from ccfs.db.write_ahead_log import shrink_write_ahead_log
 from ccfs.logs import get_logger
 from ccfs.model.exports.callback_url import list_private_hosts

@@ -7,7 +7,8 @@ from typing import Final
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.system import retention_marks, trusted_certificates
+from ccfs.db.system.certificates import trusted_certificates
+from ccfs.db.system.storage import retention_marks
 from ccfs.status.findings import Area, Finding, FindingKind, Severity
 
 WARNING_PERIOD: Final = timedelta(days=30)  # before a certificate expires

@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.system import clock_times, ingest_totals, lost_blobs, status_counts
+from ccfs.db.system import clock_times, ingest_totals, status_counts
 from ccfs.db.system.status_counts import AppCount, SourceRead
+from ccfs.db.system.storage import lost_blobs
 from ccfs.model.identity.tenancy import App
 from ccfs.model.source_files import get_source_path, is_table_url
 from ccfs.status.findings import Area, Finding, FindingKind, Severity, Value

@@ -10,7 +10,8 @@ from typing import Final
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.system import location_checks, locations, status_counts
+from ccfs.db.system import status_counts
+from ccfs.db.system.storage import location_checks, locations
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind
 from ccfs.status.findings import Area, Finding, FindingKind, Severity, Value
 

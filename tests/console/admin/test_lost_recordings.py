@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from ccfs.db import schema
-from ccfs.db.system import lost_blobs
+from ccfs.db.system.storage import lost_blobs
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.server.node import utc_now
 from tests.api.api_client import send_request

@@ -9,7 +9,7 @@ import pytest
 
 from ccfs.blobs.disk import DiskLocation
 from ccfs.db.schema import recordings as RECORDINGS
-from ccfs.db.system import locations
+from ccfs.db.system.storage import locations
 from ccfs.db.tenant import recordings
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind
 from tests.console.bulk.bulk_download_server import (

@@ -8,9 +8,10 @@ import sqlalchemy as sa
 
 from ccfs.db import schema
 from ccfs.db.engine import Database
-from ccfs.db.system import impossible_times, lockouts, lost_blobs, nodes, play_tokens
+from ccfs.db.system import impossible_times, lockouts, nodes, play_tokens
 from ccfs.db.system.console import sessions, users
 from ccfs.db.system.jobs import blob_moves, export_jobs
+from ccfs.db.system.storage import lost_blobs
 from ccfs.db.tenant import exports, recordings
 from ccfs.model.blobs.orphan import BlobOwnerTable, OrphanedBlob
 from ccfs.model.identity.tenancy import App

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from ccfs.db import schema
 from ccfs.db.engine import Database
-from ccfs.db.system import locations
+from ccfs.db.system.storage import locations
 from ccfs.db.tenant import recordings, voice_files
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind
 from ccfs.model.errors import OperatorError

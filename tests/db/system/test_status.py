@@ -12,8 +12,10 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
 from ccfs.db.engine import Database
-from ccfs.db.system import clock_times, locations, nodes, retention_marks, status_counts, trusted_certificates
-from ccfs.db.system.trusted_certificates import TrustedCertificate
+from ccfs.db.system import clock_times, nodes, status_counts
+from ccfs.db.system.certificates import trusted_certificates
+from ccfs.db.system.certificates.trusted_certificates import TrustedCertificate
+from ccfs.db.system.storage import locations, retention_marks
 from ccfs.db.tenant import deliveries, exports, recordings
 from ccfs.db.tenant.ingest import expected_recordings, ingest_state
 from ccfs.db.tenant.ingest.expected_recordings import ExpectedPage, ExpectedRecording

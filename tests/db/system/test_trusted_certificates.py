@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from ccfs.db.engine import Database
-from ccfs.db.system import trusted_certificates as store
-from ccfs.db.system.trusted_certificates import TrustedCertificate, TrustStore
+from ccfs.db.system.certificates import trusted_certificates as store
+from ccfs.db.system.certificates.trusted_certificates import TrustedCertificate, TrustStore
 from ccfs.model.errors import OperatorError
 from tests.db.sample_rows import NOW, SECOND
 

@@ -8,7 +8,8 @@ import pytest
 
 from ccfs.db.engine import Database
 from ccfs.db.system import maintenance
-from ccfs.db.tenant.calls import call_statistics, cdrs
+from ccfs.db.tenant.calls import cdrs
+from ccfs.db.tenant.calls.statistics import call_statistics
 from ccfs.model.calls.call import Call, build_call
 from ccfs.model.calls.cdr import LAST_LEG, Cdr, DeviceType
 from ccfs.model.calls.statistics import QUARTER_HOUR, CallStatistics, bucket_wait, merge_statistics, quarter_start

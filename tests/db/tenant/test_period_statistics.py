@@ -12,11 +12,12 @@ import pytest
 
 from ccfs.db.engine import Database
 from ccfs.db.system import tenants
-from ccfs.db.tenant.calls import agent_operations, cdrs, daily_statistics, period_statistics
+from ccfs.db.tenant.calls import agent_operations, cdrs
+from ccfs.db.tenant.calls.statistics import daily_statistics, period_statistics
 from ccfs.model.calls.agent_operation import AgentOperation, AgentOperationType
 from ccfs.model.calls.call import Direction
 from ccfs.model.calls.cdr import LAST_LEG, Cdr, DeviceType
-from ccfs.model.calls.figures import Figures, select_group
+from ccfs.model.calls.reports.figures import Figures, select_group
 from ccfs.model.calls.statistics import bucket_wait
 from ccfs.model.calls.statistics_slots import DAY, Step, get_midnight, list_days, split_window, sum_slots
 from ccfs.model.exports.time_window import TimeWindow

@@ -9,7 +9,7 @@ import pytest
 
 from ccfs.blobs.s3 import _create_store
 from ccfs.db import schema
-from ccfs.db.system import locations, lost_blobs
+from ccfs.db.system.storage import locations, lost_blobs
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.blobs.errors import LocationUnreachable
 from ccfs.model.blobs.location_config import LocationConfig

@@ -6,7 +6,7 @@ from typing import Any
 
 from ccfs import settings
 from ccfs.db import schema
-from ccfs.db.system import locations
+from ccfs.db.system.storage import locations
 from ccfs.server.node import Node
 from tests.blobs import s3_locations
 from tests.ingest.ingest_site import IngestSite, build_cdr_line, make_wav

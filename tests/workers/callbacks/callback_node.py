@@ -11,7 +11,7 @@ from ccfs import settings
 from ccfs.db import schema
 from ccfs.db.job_queue import DELIVERIES
 from ccfs.db.system import tenants
-from ccfs.db.system.trusted_certificates import TrustStore
+from ccfs.db.system.certificates.trusted_certificates import TrustStore
 from ccfs.db.tenant import deliveries, exports
 from ccfs.db.tenant.deliveries import DeliveryView
 from ccfs.model.exports.callback_url import parse_callback_url

@@ -9,8 +9,8 @@ from socket import socket
 
 import pytest
 
+from ccfs.db.system.certificates.trusted_certificates import TrustedCertificate, add_certificate
 from ccfs.db.system.jobs import callback_jobs
-from ccfs.db.system.trusted_certificates import TrustedCertificate, add_certificate
 from ccfs.db.tenant import deliveries
 from ccfs.model.exports.delivery import DeliveryState, Lane
 from ccfs.protocol import signature

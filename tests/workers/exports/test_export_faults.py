@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from ccfs.blobs.disk import DiskLocation
 from ccfs.db import schema
-from ccfs.db.system.trusted_certificates import TrustStore
+from ccfs.db.system.certificates.trusted_certificates import TrustStore
 from ccfs.db.tenant import deliveries
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.server.node import utc_now

@@ -10,7 +10,7 @@ from ccfs.blobs.disk import DiskLocation
 from ccfs.blobs.registry import Locations
 from ccfs.db import schema
 from ccfs.db.engine import Database
-from ccfs.db.system import locations
+from ccfs.db.system.storage import locations
 from ccfs.db.tenant import recordings
 from ccfs.db.tenant.calls import channel_events, leg_links
 from ccfs.db.tenant.calls.channel_events import ChannelEventsRow

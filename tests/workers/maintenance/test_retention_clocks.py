@@ -8,8 +8,9 @@ from structlog.testing import capture_logs
 
 from ccfs.db import schema
 from ccfs.db.engine import Database
-from ccfs.db.system import clock_times, retention_marks
+from ccfs.db.system import clock_times
 from ccfs.db.system.console import audit
+from ccfs.db.system.storage import retention_marks
 from ccfs.db.tenant import recordings
 from ccfs.model.identity.audit import AuditAction, AuditEntry, AuditQuery
 from tests.db import sample_rows

@@ -18,7 +18,7 @@ from ccfs.db.tenant import report_schedules
 from ccfs.db.tenant.calls import cdrs
 from ccfs.db.tenant.report_schedules import ReportScheduleView
 from ccfs.model.calls.cdr import Cdr, DeviceType
-from ccfs.model.calls.report import ReportFormat, ReportFrequency, ReportSchedule, get_next_run, get_report_days
+from ccfs.model.calls.reports.report import ReportFormat, ReportFrequency, ReportSchedule, get_next_run, get_report_days
 from ccfs.model.identity.tenancy import App
 from ccfs.model.identity.user import Grant, Role
 from ccfs.workers.maintenance.statistics import update_call_statistics, update_daily_statistics

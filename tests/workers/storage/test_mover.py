@@ -15,8 +15,9 @@ from ccfs.blobs.registry import Locations
 from ccfs.blobs.s3 import S3Location
 from ccfs.db.engine import Database, open_database
 from ccfs.db.migrations.runner import upgrade
-from ccfs.db.system import locations, maintenance
+from ccfs.db.system import maintenance
 from ccfs.db.system.jobs import blob_moves
+from ccfs.db.system.storage import locations
 from ccfs.db.tenant import recordings, voice_files
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.blobs.errors import LocationUnreachable

@@ -11,7 +11,8 @@ from ccfs import logs
 from ccfs.cli.common import AppKeyOption, DataFolderOption, JsonOption, open_node, print_result
 from ccfs.cli.ingest.check import ingest_commands
 from ccfs.cli.ingest.commands import escape_unprintable
-from ccfs.db.system import lost_blobs, tenants
+from ccfs.db.system import tenants
+from ccfs.db.system.storage import lost_blobs
 from ccfs.db.tenant import recordings
 from ccfs.logs import get_logger
 from ccfs.model.blobs.blob_ref import BlobRef

@@ -7,9 +7,9 @@ from sqlalchemy.engine import Connection
 
 from ccfs.console.admin.settings import show_settings
 from ccfs.console.request import ConsoleRequest
-from ccfs.db.system import certificate_files, key_store_import, trusted_certificates
+from ccfs.db.system.certificates import certificate_files, key_store_import, trusted_certificates
+from ccfs.db.system.certificates.key_store_import import KeyStoreImport
 from ccfs.db.system.console import audit
-from ccfs.db.system.key_store_import import KeyStoreImport
 from ccfs.model.errors import NotFound, OperatorError
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.names import is_valid_name

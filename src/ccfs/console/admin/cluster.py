@@ -7,10 +7,11 @@ from sqlalchemy.engine import Connection
 
 from ccfs.console.request import ConsoleRequest
 from ccfs.console.statistics import storage
-from ccfs.db.system import clock_times, locations, nodes, retention_marks
+from ccfs.db.system import clock_times, nodes
 from ccfs.db.system.console import audit
-from ccfs.db.system.locations import LocationUsage
-from ccfs.db.system.retention_marks import RetentionMark
+from ccfs.db.system.storage import locations, retention_marks
+from ccfs.db.system.storage.locations import LocationUsage
+from ccfs.db.system.storage.retention_marks import RetentionMark
 from ccfs.model.blobs.location_config import LocationConfig
 from ccfs.model.clocks import ClockReading, find_disagreement
 from ccfs.model.errors import NotFound

@@ -11,9 +11,10 @@ from ccfs.blobs.probe import probe_location
 from ccfs.console.admin.cluster import get_node_timeout, render_cluster
 from ccfs.console.login.attempts import requires_password
 from ccfs.console.request import ConsoleRequest
-from ccfs.db.system import locations, nodes
+from ccfs.db.system import nodes
 from ccfs.db.system.console import audit
 from ccfs.db.system.jobs import blob_moves
+from ccfs.db.system.storage import locations
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind
 from ccfs.model.errors import NotFound, OperatorError
 from ccfs.model.identity.audit import AuditAction

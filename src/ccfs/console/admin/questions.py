@@ -6,7 +6,8 @@ from ccfs.console import labels
 from ccfs.console.admin.form_users import get_grant, get_user
 from ccfs.console.forms.confirmation import Question
 from ccfs.console.request import ConsoleRequest
-from ccfs.db.system import tenants, trusted_certificates
+from ccfs.db.system import tenants
+from ccfs.db.system.certificates import trusted_certificates
 from ccfs.model.errors import NotFound
 from ccfs.model.node import NodeState
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from ccfs.console import render
 from ccfs.console.labels import SETTING_GROUPS, SETTING_UNITS
 from ccfs.console.request import ConsoleRequest
-from ccfs.db.system import trusted_certificates
+from ccfs.db.system.certificates import trusted_certificates
 from ccfs.settings import PREFIX, Settings
 from ccfs.web.responses.types import BytesResponse
 

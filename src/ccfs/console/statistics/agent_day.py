@@ -15,8 +15,9 @@ from ccfs.console.request import AccountScope, ConsoleRequest
 from ccfs.console.statistics import charts_of_calls, day_line
 from ccfs.console.statistics.day_line import DayBar, HourMark
 from ccfs.console.statistics.page import MAX_NAME_LENGTH
-from ccfs.db.tenant.calls import agent_states, call_lookup, call_search
-from ccfs.db.tenant.calls.agent_states import OperationRow
+from ccfs.db.tenant.calls import call_lookup, call_search
+from ccfs.db.tenant.calls.statistics import agent_states
+from ccfs.db.tenant.calls.statistics.agent_states import OperationRow
 from ccfs.model.calls.agent_operation import AgentOperationType
 from ccfs.model.calls.agent_time import AgentTimes
 from ccfs.model.calls.call import Call, build_call, leg_talk_seconds

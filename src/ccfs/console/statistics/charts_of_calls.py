@@ -9,7 +9,7 @@ from ccfs.console.request import AccountScope, ConsoleRequest
 from ccfs.console.statistics import charts
 from ccfs.console.statistics.charts import Chart, ChartValue
 from ccfs.model.calls.call import Direction
-from ccfs.model.calls.figures import Figures
+from ccfs.model.calls.reports.figures import Figures
 from ccfs.model.calls.statistics import CallStatistics
 from ccfs.model.calls.statistics_slots import Step, is_ambiguous
 from ccfs.model.exports.time_window import TimeWindow

@@ -6,7 +6,7 @@ from ccfs.console.calls.search_form import InvalidSearch
 from ccfs.console.request import ConsoleRequest
 from ccfs.console.statistics import page, periods
 from ccfs.console.statistics.page import StatisticsView
-from ccfs.model.calls.figures_csv import HEADER, build_row
+from ccfs.model.calls.reports.figures_csv import HEADER, build_row
 from ccfs.model.formats import safe_csv
 from ccfs.model.identity.audit import AuditAction
 from ccfs.web.responses.types import BytesResponse, Response

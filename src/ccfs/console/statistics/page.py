@@ -19,9 +19,9 @@ from ccfs.console.statistics import charts_of_calls, periods
 from ccfs.console.statistics.charts_of_calls import CallFilter, StatisticsCharts, StatisticsSlot
 from ccfs.console.statistics.periods import StatisticsPeriod
 from ccfs.db.system.console import audit
-from ccfs.db.tenant.calls import period_statistics
+from ccfs.db.tenant.calls.statistics import period_statistics
 from ccfs.model.calls.call import Direction
-from ccfs.model.calls.figures import Figures, FigureTables, select_group
+from ccfs.model.calls.reports.figures import Figures, FigureTables, select_group
 from ccfs.model.calls.statistics_slots import Step, split_window, sum_slots
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Permission

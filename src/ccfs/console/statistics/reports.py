@@ -12,7 +12,7 @@ from ccfs.console.labels import FREQUENCIES
 from ccfs.console.request import AccountScope, ConsoleRequest
 from ccfs.db.system.console import audit
 from ccfs.db.tenant import report_schedules
-from ccfs.model.calls.report import (
+from ccfs.model.calls.reports.report import (
     MAX_QUEUES,
     MAX_RECIPIENTS,
     MAX_SCHEDULES,
@@ -22,7 +22,7 @@ from ccfs.model.calls.report import (
     get_next_run,
     is_address,
 )
-from ccfs.model.calls.report_document import REPORT_TEXTS
+from ccfs.model.calls.reports.report_document import REPORT_TEXTS
 from ccfs.model.errors import NotFound
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Permission

@@ -7,7 +7,7 @@ from ccfs.console import render
 from ccfs.console.request import ConsoleRequest
 from ccfs.console.statistics import charts
 from ccfs.console.statistics.charts import Chart, ChartValue
-from ccfs.db.system import storage_statistics
+from ccfs.db.system.storage import storage_statistics
 from ccfs.model.calls import partition_month
 from ccfs.model.identity.user import Permission
 

@@ -12,11 +12,11 @@ from ccfs.console.calls.search import choose_scope, render_no_accounts
 from ccfs.console.request import AccountScope, ConsoleRequest
 from ccfs.console.statistics.board_cache import BoardCache
 from ccfs.db.system.console import audit
-from ccfs.db.tenant.calls import live_state, period_statistics
-from ccfs.db.tenant.calls.daily_statistics import get_day
-from ccfs.db.tenant.calls.live_state import LiveState
+from ccfs.db.tenant.calls.statistics import live_state, period_statistics
+from ccfs.db.tenant.calls.statistics.daily_statistics import get_day
+from ccfs.db.tenant.calls.statistics.live_state import LiveState
 from ccfs.model.calls.call import Direction
-from ccfs.model.calls.figures import FigureTables
+from ccfs.model.calls.reports.figures import FigureTables
 from ccfs.model.calls.statistics import QUARTER_HOUR, quarter_start
 from ccfs.model.exports.time_window import TimeWindow
 from ccfs.model.identity.audit import AuditAction

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
-from ccfs.db.system import lost_blobs
+from ccfs.db.system.storage import lost_blobs
 from ccfs.model.source_files import MISSING
 
 

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
-from ccfs.db.tenant.calls.call_statistics import IS_DIRTY, MAX_BATCH_SPAN, DirtyStatistics
-from ccfs.db.tenant.calls.daily_statistics import IS_STALE, StaleDay
+from ccfs.db.tenant.calls.statistics.call_statistics import IS_DIRTY, MAX_BATCH_SPAN, DirtyStatistics
+from ccfs.db.tenant.calls.statistics.daily_statistics import IS_STALE, StaleDay
 from ccfs.db.tenant.voice_files import COLUMNS, build_voice_file
 from ccfs.model.exports.time_window import TimeWindow
 from ccfs.model.identity.tenancy import DEFAULT_AFTER_CALL_SECONDS, App

@@ -17,7 +17,7 @@ from ccfs.db import schema
 from ccfs.db.change_counter import ChangeCounter
 from ccfs.db.encryption import DecryptionFailed, SecretBox
 from ccfs.db.statements import insert_or_ignore
-from ccfs.db.tenant.calls import call_statistics, daily_statistics
+from ccfs.db.tenant.calls.statistics import call_statistics, daily_statistics
 from ccfs.model.errors import OperatorError
 from ccfs.model.identity.tenancy import AccessKey, Account, App, UnreadableKey, Vdn
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
-from ccfs.model.calls.report import MAX_SCHEDULES, ReportFormat, ReportFrequency, ReportSchedule
+from ccfs.model.calls.reports.report import MAX_SCHEDULES, ReportFormat, ReportFrequency, ReportSchedule
 from ccfs.model.identity.tenancy import App
 
 _TABLE = schema.report_schedules

@@ -10,8 +10,9 @@ from operator import attrgetter
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant.calls import agent_operations, call_statistics
+from ccfs.db.tenant.calls import agent_operations
 from ccfs.db.tenant.calls.agent_operations import OperationSpan
+from ccfs.db.tenant.calls.statistics import call_statistics
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.model.calls.agent_operation import SHIFT_STATES, AgentOperation, AgentOperationType
 from ccfs.model.calls.call_id import to_call_id

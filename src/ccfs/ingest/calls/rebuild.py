@@ -12,7 +12,8 @@ from types import MappingProxyType
 from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant import recordings
-from ccfs.db.tenant.calls import call_statistics, cdrs
+from ccfs.db.tenant.calls import cdrs
+from ccfs.db.tenant.calls.statistics import call_statistics
 from ccfs.db.tenant.ingest import expected_recordings, recording_sources
 from ccfs.ingest.calls import leg_source
 from ccfs.ingest.calls.agent_choice import get_visit_key, merge_visits_into_legs

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant.calls import agent_operations, call_statistics, cdrs
+from ccfs.db.tenant.calls import agent_operations, cdrs
+from ccfs.db.tenant.calls.statistics import call_statistics
 from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.ccfs.source import CcfsSource
 from ccfs.ingest.ccfs.tree import IndexedAudio, save_indexed_recording

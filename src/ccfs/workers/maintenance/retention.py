@@ -12,10 +12,12 @@ from datetime import datetime, timedelta
 
 from ccfs.db import partitions, schema
 from ccfs.db.engine import Database
-from ccfs.db.system import clock_times, maintenance, retention_marks, tenants
+from ccfs.db.system import clock_times, maintenance, tenants
 from ccfs.db.system.console import audit
-from ccfs.db.system.retention_marks import AGE_COLUMNS, MARK_PERIOD, MonthSummary, RetentionMark
-from ccfs.db.tenant.calls import call_statistics, channel_events, leg_links, search_index
+from ccfs.db.system.storage import retention_marks
+from ccfs.db.system.storage.retention_marks import AGE_COLUMNS, MARK_PERIOD, MonthSummary, RetentionMark
+from ccfs.db.tenant.calls import channel_events, leg_links, search_index
+from ccfs.db.tenant.calls.statistics import call_statistics
 from ccfs.db.tenant.ingest import unassigned_records
 from ccfs.logs import get_logger
 from ccfs.model.calls import partition_month

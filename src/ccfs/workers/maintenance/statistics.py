@@ -4,8 +4,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from ccfs.db.engine import Database
-from ccfs.db.system import maintenance, storage_statistics
-from ccfs.db.tenant.calls import agent_states, call_statistics, daily_statistics
+from ccfs.db.system import maintenance
+from ccfs.db.system.storage import storage_statistics
+from ccfs.db.tenant.calls.statistics import agent_states, call_statistics, daily_statistics
 from ccfs.model.calls.agent_time import sum_operations
 from ccfs.model.calls.statistics import merge_groups
 

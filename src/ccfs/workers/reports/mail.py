@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 
-from ccfs.model.calls.report import ReportFormat
+from ccfs.model.calls.reports.report import ReportFormat
 
 TIMEOUT_SECONDS = 30.0  # of each step of a connection
 

@@ -12,10 +12,10 @@ from ccfs.db.system import tenants
 from ccfs.db.system.console import users
 from ccfs.db.system.jobs import report_jobs
 from ccfs.db.system.jobs.report_jobs import ClaimedReport
-from ccfs.db.tenant.calls import period_statistics
+from ccfs.db.tenant.calls.statistics import period_statistics
 from ccfs.logs import get_logger
-from ccfs.model.calls.report import ReportSchedule, get_next_run, get_report_days, get_report_window
-from ccfs.model.calls.report_document import build_report, get_file_name
+from ccfs.model.calls.reports.report import ReportSchedule, get_next_run, get_report_days, get_report_window
+from ccfs.model.calls.reports.report_document import build_report, get_file_name
 from ccfs.model.identity.tenancy import Account
 from ccfs.model.identity.user import Permission
 from ccfs.workers.base import Job, JobWorker, WorkerInterrupted

@@ -7,7 +7,7 @@ from typing import Final
 
 from ccfs.blobs.registry import Locations
 from ccfs.db.engine import Database
-from ccfs.db.system import location_checks
+from ccfs.db.system.storage import location_checks
 from ccfs.logs import get_logger
 from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind

@@ -7,7 +7,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db.job_queue import REPORTS, ClaimedJob, parse_claim
 from ccfs.db.tenant.report_schedules import build_schedule
-from ccfs.model.calls.report import ReportSchedule
+from ccfs.model.calls.reports.report import ReportSchedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db import partitions, schema
 from ccfs.db.bulk_insert import BulkInserter
-from ccfs.db.tenant.calls import call_statistics
+from ccfs.db.tenant.calls.statistics import call_statistics
 from ccfs.model.calls import partition_month
 from ccfs.model.calls.agent_operation import AgentOperation, AgentOperationType, AgentSkillChange
 from ccfs.model.identity.tenancy import App

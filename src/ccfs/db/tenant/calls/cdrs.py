@@ -14,7 +14,8 @@ from ccfs.db import partitions, schema
 from ccfs.db.bulk_insert import BulkInserter
 from ccfs.db.engine import force_custom_plan
 from ccfs.db.no_index import NoIndex
-from ccfs.db.tenant.calls import call_statistics, search_index
+from ccfs.db.tenant.calls import search_index
+from ccfs.db.tenant.calls.statistics import call_statistics
 from ccfs.model.calls import partition_month
 from ccfs.model.calls.call import MAX_LEG_SPREAD, MAX_TALK_SECONDS, call_talk_seconds, direction_index
 from ccfs.model.calls.cdr import Cdr

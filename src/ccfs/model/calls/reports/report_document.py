@@ -5,9 +5,9 @@ from datetime import date
 from html import escape
 from typing import Final
 
-from ccfs.model.calls.figures import Figures, FigureTables
-from ccfs.model.calls.figures_csv import HEADER, build_row
-from ccfs.model.calls.report import ReportFormat, ReportSchedule
+from ccfs.model.calls.reports.figures import Figures, FigureTables
+from ccfs.model.calls.reports.figures_csv import HEADER, build_row
+from ccfs.model.calls.reports.report import ReportFormat, ReportSchedule
 from ccfs.model.formats import safe_csv
 from ccfs.model.formats.durations import format_duration
 

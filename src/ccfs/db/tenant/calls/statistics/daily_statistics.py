@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
-from ccfs.db.tenant.calls.statistics_json import (
+from ccfs.db.tenant.calls.statistics.statistics_json import (
     parse_groups,
     parse_times,
     serialize_directions,

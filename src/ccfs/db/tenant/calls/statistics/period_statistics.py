@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant.calls import agent_states, call_statistics, daily_statistics
-from ccfs.db.tenant.calls.daily_statistics import get_day
+from ccfs.db.tenant.calls.statistics import agent_states, call_statistics, daily_statistics
+from ccfs.db.tenant.calls.statistics.daily_statistics import get_day
 from ccfs.model.calls.agent_time import TimesByQueue, merge_by_queue, sum_operations
 from ccfs.model.calls.call import Direction
-from ccfs.model.calls.figures import FigureTables, build_tables
+from ccfs.model.calls.reports.figures import FigureTables, build_tables
 from ccfs.model.calls.statistics import GroupedStatistics, merge_groups
 from ccfs.model.exports.time_window import TimeWindow
 from ccfs.model.identity.tenancy import Account, App

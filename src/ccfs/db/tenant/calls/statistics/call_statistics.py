@@ -18,8 +18,13 @@ from sqlalchemy.engine import Connection
 from ccfs.db import schema
 from ccfs.db.engine import force_custom_plan
 from ccfs.db.no_index import NoIndex
-from ccfs.db.tenant.calls import daily_statistics
-from ccfs.db.tenant.calls.statistics_json import parse_directions, parse_groups, serialize_directions, serialize_groups
+from ccfs.db.tenant.calls.statistics import daily_statistics
+from ccfs.db.tenant.calls.statistics.statistics_json import (
+    parse_directions,
+    parse_groups,
+    serialize_directions,
+    serialize_groups,
+)
 from ccfs.model.calls import partition_month
 from ccfs.model.calls.call import MAX_LEG_SPREAD
 from ccfs.model.calls.cdr import Cdr

@@ -2,7 +2,7 @@
 
 from sqlalchemy.engine import Connection
 
-from ccfs.console.admin.apps import render_apps
+from ccfs.console.admin.tenants.apps import render_apps
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.system import tenants
 from ccfs.db.system.console import audit

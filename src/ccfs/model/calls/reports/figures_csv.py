@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ccfs.model.calls.figures import Figures
+from ccfs.model.calls.reports.figures import Figures
 
 HEADER: Final = (
     *("kind", "name", "offered", "answered", "abandoned", "answer_rate", "service_level", "service_level_seconds"),

@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ccfs.db.system.trusted_certificates import TrustedCertificate
+from ccfs.db.system.certificates.trusted_certificates import TrustedCertificate
 from ccfs.model.errors import OperatorError
 
 MAX_FILE_BYTES = 512 << 10  # as the manual has it

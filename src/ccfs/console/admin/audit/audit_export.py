@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ccfs.console.admin.audit_form import parse_form
+from ccfs.console.admin.audit.audit_form import parse_form
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.system.console import audit
 from ccfs.logs import get_logger

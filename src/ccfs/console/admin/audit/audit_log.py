@@ -1,7 +1,7 @@
 """The audit log for auditors: one page of entries as sentences, by user, call, kind of action and local time."""
 
-from ccfs.console.admin.audit_form import parse_form
-from ccfs.console.admin.audit_sentences import build_sentence
+from ccfs.console.admin.audit.audit_form import parse_form
+from ccfs.console.admin.audit.audit_sentences import build_sentence
 from ccfs.console.audit_labels import ACTION_KINDS, AUDIT_PERIODS
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.system.console import audit

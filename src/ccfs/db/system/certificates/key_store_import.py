@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.system import certificate_files, key_stores, trusted_certificates
-from ccfs.db.system.trusted_certificates import TrustedCertificate
+from ccfs.db.system.certificates import certificate_files, key_stores, trusted_certificates
+from ccfs.db.system.certificates.trusted_certificates import TrustedCertificate
 from ccfs.model.errors import OperatorError
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
-from ccfs.db.tenant.calls import agent_states
+from ccfs.db.tenant.calls.statistics import agent_states
 from ccfs.model.calls.agent_operation import AgentOperationType
 from ccfs.model.calls.agent_time import MAX_STATE, STATES_BY_TYPE, AgentState
 from ccfs.model.exports.time_window import TimeWindow

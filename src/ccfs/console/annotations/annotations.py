@@ -2,8 +2,8 @@
 
 from sqlalchemy.engine import Connection
 
+from ccfs.console.annotations.annotation_form import FIELD_NAMES, AcceptedForm, parse_form
 from ccfs.console.calls import call_page
-from ccfs.console.calls.annotation_form import FIELD_NAMES, AcceptedForm, parse_form
 from ccfs.console.calls.call_page import AnnotationFormState
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.system.console import audit

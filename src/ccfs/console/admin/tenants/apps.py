@@ -5,7 +5,7 @@ from functools import partial
 
 from sqlalchemy.engine import Connection
 
-from ccfs.console.admin import app_limits
+from ccfs.console.admin.tenants import app_limits
 from ccfs.console.forms import notes
 from ccfs.console.login.attempts import requires_password
 from ccfs.console.request import ConsoleRequest

@@ -1,0 +1,1 @@
+"""Apps, their accounts, keys and limits."""

@@ -1,0 +1,1 @@
+"""Annotations of recordings: adding, changing, deleting and searching them."""

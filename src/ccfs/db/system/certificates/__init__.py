@@ -1,0 +1,1 @@
+"""Certificates that callbacks trust: files, key stores and rows."""

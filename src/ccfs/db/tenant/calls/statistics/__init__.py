@@ -1,0 +1,1 @@
+"""Statistics of calls and agents, counted ahead and read by period."""
