@@ -120,3 +120,19 @@ def test_stopping_a_loop_twice_or_before_its_start_does_no_harm() -> None:
     loop.start()
     assert is_prompt_to_stop(loop)
     assert is_prompt_to_stop(loop)
+
+
+def test_a_loop_that_may_be_left_does_not_delay_the_stop() -> None:
+    release, started = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        started.set()
+        release.wait(90)
+
+    loop = WorkLoop([("hang", hang)], LONG_SECONDS, max_stop_seconds=0.1)
+    loop.start()
+    assert started.wait(90)
+    began = time.monotonic()
+    loop.stop()
+    assert time.monotonic() - began < PROMPT_SECONDS
+    release.set()

@@ -41,7 +41,6 @@ CLEANUP_INTERVAL_SECONDS = 30.0
 MOVE_INTERVAL_SECONDS = 30.0
 PARTIAL_UPLOAD_SCAN_SECONDS = 3600.0
 STATISTICS_INTERVAL_SECONDS = 5
-LOCATION_CHECK_SECONDS = 2.0
 DATABASE_CHECK_SECONDS = 86_400.0  # between two checks for damage
 HEARTBEAT_MAX_SILENCE_SECONDS = 120.0  # longer than a writer waits for the database
 DATABASE_READ_TIMEOUT_SECONDS = 300.0  # of workers; longer than any single query takes
@@ -191,7 +190,7 @@ def _run_workers(node: Node, heartbeat: Heartbeat) -> Iterator[None]:
     check_loop = WorkLoop(
         [("check_database", lambda: worker_process.check_database(node, check_loop.is_stopped))], DATABASE_CHECK_SECONDS
     )
-    location_loop = WorkLoop([("check_locations", worker_process.build_location_checker(node))], LOCATION_CHECK_SECONDS)
+    location_loop = worker_process.build_location_loop(node)
     loops = [
         WorkLoop([("heartbeat", heartbeat.beat)], heartbeat.interval_seconds, HEARTBEAT_MAX_SILENCE_SECONDS),
         check_loop,

@@ -20,6 +20,7 @@ from ccfs.workers.callbacks.http_client import CallbackHttpClient
 from ccfs.workers.callbacks.worker import CallbackIdentity, CallbackWorker
 from ccfs.workers.exports.worker import ExportDeps, ExportWorker
 from ccfs.workers.heartbeat import Heartbeat
+from ccfs.workers.loop import WorkLoop
 from ccfs.workers.maintenance import retention
 from ccfs.workers.maintenance.clock_guard import ClockGuard
 from ccfs.workers.maintenance.retention import RetentionJob
@@ -30,6 +31,7 @@ from ccfs.workers.storage.location_checker import LocationChecker
 from ccfs.workers.storage.mover import BlobMover
 
 WAL_WARNING_BYTES = 1 << 30
+LOCATION_CHECK_SECONDS = 2.0  # between two looks for new locations
 DATABASE_CHECK_SECONDS = 3600.0  # limit of a check for damage; the next one follows a day later
 
 
@@ -100,9 +102,10 @@ def build_mover(
     )
 
 
-def build_location_checker(node: Node) -> LocationChecker:
-    """Return the step that tries all locations."""
-    return LocationChecker(node.database, node.id, node.locations)
+def build_location_loop(node: Node) -> WorkLoop:
+    """Return the loop that tries all locations. It may be stopped while a location does not answer."""
+    checker = LocationChecker(node.database, node.id, node.locations)
+    return WorkLoop([("check_locations", checker)], LOCATION_CHECK_SECONDS, max_stop_seconds=1)
 
 
 def build_clock_guard(node: Node) -> ClockGuard:

@@ -19,13 +19,16 @@ class WorkLoop:
         steps: list[tuple[str, Callable[[], object]]],
         seconds: float,
         max_silence_seconds: float | None = None,
+        max_stop_seconds: float | None = None,
     ) -> None:
         """`steps` are (name, action), run in order; `seconds` is the pause between two rounds.
 
-        `max_silence_seconds`: after so long without a round, the loop counts as stuck.
+        `max_silence_seconds`: after so long without a round, the loop counts as stuck. `max_stop_seconds`: how long
+        `stop` waits for a step that does no harm if the process ends during it; None: until it has ended.
         """
         self._steps = steps
         self._seconds = seconds
+        self._max_stop_seconds = max_stop_seconds
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="work", daemon=True)
         self.pulse = Pulse(steps[0][0], self._thread, max_silence_seconds)
@@ -39,10 +42,10 @@ class WorkLoop:
         return self._stopped.is_set()
 
     def stop(self) -> None:
-        """Wait for the current step to end, and start no further ones."""
+        """Wait for the current step to end, or for the maximum time, and start no further ones."""
         self._stopped.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(self._max_stop_seconds)
 
     def _run(self) -> None:
         while not self._stopped.is_set():
