@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import select
 import socket
 import ssl
 from typing import Final, Protocol
@@ -67,12 +68,15 @@ class HttpServer:
         self._ticker: asyncio.TimerHandle | None = None
         self._next_log_at = 0.0  # of a lack of descriptors
         self._accepted_at = 0.0  # when connections were accepted last
+        self._left_some = False  # whether others waited then
+        self._queue = select.poll()
         self.now = self._loop.time
 
     def start(self, listener: socket.socket) -> None:
         """Accept the connections of a listening socket, which other processes may share."""
         listener.setblocking(False)
         self._listener = listener
+        self._queue.register(listener, select.POLLIN)
         self._loop.add_reader(listener.fileno(), self._accept_some)
         self._tick()
 
@@ -140,12 +144,13 @@ class HttpServer:
         An idle process would have taken them meanwhile. At one a step, the queue would grow to thousands.
         """
         now = self.now()
-        is_busy = bool(self._tasks) and now - self._accepted_at >= _BUSY_STEP_SECONDS
+        is_busy = self._left_some and now - self._accepted_at >= _BUSY_STEP_SECONDS
         self._accepted_at = now
         # Those of a batch have not been read yet, so none of them can make room for the next.
         for _ in range(max(self.table.count_room(_BUSY_BATCH), 1) if is_busy else 1):
             if not self._accept():
                 break
+        self._left_some = bool(self._queue.poll(0))
 
     def _accept(self) -> bool:
         """Accept a connection; return whether there was one."""

@@ -25,10 +25,13 @@ PLAY = """const began = performance.now(), first = new Promise((done) => audio.a
     performance.now() - began), {once: true}));
 return audio.play().then(() => first)"""
 SEEK = """window.seen = [];
-const sought = new Promise((done) => audio.addEventListener("seeked", () => done(audio.currentTime), {once: true}));
+audio.pause();
+const sought = new Promise((done) => audio.addEventListener("seeked", () => {
+    done(audio.currentTime);
+    audio.play();
+}, {once: true}));
 audio.addEventListener("timeupdate", () => seen.push(audio.currentTime));
 audio.currentTime = arguments[1];
-audio.play();
 return sought"""
 STATE = "return [audio.duration, audio.error && audio.error.message]"
 
