@@ -17,7 +17,7 @@ from ccfs.db.system.jobs import blob_moves
 from ccfs.db.system.storage import location_checks, locations
 from ccfs.db.system.storage.locations import LocationUsage
 from ccfs.http_server.processes.stop_signals import StopSignals
-from ccfs.model.blobs.location_config import LocationConfig, LocationKind
+from ccfs.model.blobs.location_config import LocationConfig, LocationKind, is_location_id
 from ccfs.model.errors import OperatorError
 from ccfs.server import worker_process
 from ccfs.server.node import Node, utc_now
@@ -175,7 +175,7 @@ def move_blobs(
 
 
 def _check_id(text: str) -> str:
-    if not (text.isascii() and text.isdecimal() and str(int(text)) == text and len(text) <= 9):
+    if not is_location_id(text):
         raise OperatorError(f"{text} is not a location id: use a number of at most 9 digits")
     return text
 

@@ -15,7 +15,7 @@ from ccfs.db.system import nodes
 from ccfs.db.system.console import audit
 from ccfs.db.system.jobs import blob_moves
 from ccfs.db.system.storage import locations
-from ccfs.model.blobs.location_config import LocationConfig, LocationKind
+from ccfs.model.blobs.location_config import LocationConfig, LocationKind, is_location_id
 from ccfs.model.errors import NotFound, OperatorError
 from ccfs.model.identity.audit import AuditAction
 from ccfs.web.responses.types import Response
@@ -101,7 +101,7 @@ def _parse_config(request: ConsoleRequest) -> tuple[LocationConfig | None, str, 
     fields = {name: request.form.get(name, "").strip() for name in _FIELDS}
     number, kind, root, endpoint = fields["location"], fields["kind"], fields["root"], fields["endpoint"]
     problem, field = "", "root"
-    if not (number.isascii() and number.isdecimal() and str(int(number)) == number and len(number) <= 9):
+    if not is_location_id(number):
         problem = "Enter a location ID: a number of up to 9 digits."
         field = "location"
     elif kind not in (LocationKind.DISK, LocationKind.S3) or any(

@@ -50,3 +50,8 @@ class LocationConfig:
     def is_accepting_blobs(self) -> bool:
         """Whether new files may be stored there."""
         return not (self.is_read_only or self.is_draining)
+
+
+def is_location_id(text: str) -> bool:
+    """Return whether a text can be the id of a location: a number of at most 9 digits, without leading zeros."""
+    return len(text) <= 9 and text.isascii() and text.isdecimal() and str(int(text)) == text
