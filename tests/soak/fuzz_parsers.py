@@ -8,10 +8,13 @@ from zoneinfo import ZoneInfo
 from ccfs.console.calls import search_form
 from ccfs.console.login.oidc_client import _parse_public_keys
 from ccfs.console.request import sanitize_redirect
+from ccfs.db.system.certificates import key_stores
 from ccfs.http_server.requests.body import IncomingBody
 from ccfs.http_server.requests.head import HeadParser
+from ccfs.media.codec_table import UnknownAudio
 from ccfs.media.detect import detect_kind
 from ccfs.model.blobs import peer_token
+from ccfs.model.errors import OperatorError
 from ccfs.model.exports.callback_url import parse_callback_url
 from ccfs.model.formats import durations, http_range
 from ccfs.model.identity import oidc_claims
@@ -134,8 +137,18 @@ def parse_index_files(data: bytes) -> None:
 
 def detect_audio(data: bytes) -> None:
     """Detect audio by its first bytes and by its name."""
-    detect_kind("x.wav", data[:4_096])
-    detect_kind(unicode_text(data[:60]), data[60:])
+    try:
+        detect_kind("x.wav", data[:4_096])
+    except UnknownAudio:
+        detect_kind(unicode_text(data[:60]).strip(), data[60:])
+
+
+def read_pkcs12_stores(data: bytes) -> None:
+    """Read a store with the password of the examples, or without one."""
+    try:
+        key_stores.read_trusted_certificates(data, "changeit")
+    except OperatorError:
+        key_stores.read_trusted_certificates(data, None)
 
 
 def check_wavs(data: bytes) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
+
 from ccfs.console.calls import search_form
 from ccfs.console.forms import multipart
 from ccfs.console.login.oidc_config import OidcUnavailable
@@ -43,6 +45,7 @@ from tests.soak.fuzz_parsers import (
     parse_queue_log,
     parse_queue_table,
     parse_searches,
+    read_pkcs12_stores,
     text,
     unicode_text,
     verify_urls,
@@ -63,6 +66,13 @@ SEARCH = b"caller=0207&from=2026-05-04T00:00&to=2026-05-05T00:00&min_talk=1:30&s
 URL = signed_url.build_signed_url(7, "/0/1/rec ord/\u00e9.V3", 1_777_888_800, b"k").encode()
 PEER = peer_token.sign_peer_request(b"k", "GET", "/peer/x", "", NOW).encode()
 
+# The EC key is that of RFC 7517, appendix A.1.
+KEY_SETS = (
+    b'{"keys":[{"kty":"RSA","n":"' + b"w" * 342 + b'","e":"AQAB","use":"sig"},{"kty":"EC","crv":"P-256",'
+    b'"x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}],'
+    b'"a":{"b":["c"]},"name":"x"}'
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FuzzTarget:
@@ -79,8 +89,16 @@ def read_samples(*patterns: str, size: int = 8_000) -> list[bytes]:
     return [path.read_bytes()[:size] for pattern in patterns for path in sorted(SAMPLES.glob(pattern))]
 
 
+def build_unencrypted_store() -> bytes:
+    """Return a PKCS#12 store without a checksum over its content, so that a mutation is read further than that."""
+    store = pkcs12.load_pkcs12(read_samples("cli/key_stores/trust.p12")[0], b"changeit")
+    certificates = [entry.certificate for entry in store.additional_certs]
+    return pkcs12.serialize_key_and_certificates(None, None, None, certificates, NoEncryption())
+
+
 FREESWITCH = "switches/freeswitch/samples/"
-WAV = wav.build_header(tag=wav.PCM, rate=8_000, channels=1, bits=16, data_size=64) + bytes(64)
+WAV = wav.build_header(tag=wav.PCM, rate=8_000, channels=1, bits=8, data_size=64) + bytes(64)
+MU_LAW = wav.build_header(tag=wav.MU_LAW, rate=8_000, channels=1, bits=8, data_size=64) + bytes(64)
 TARGETS = (
     FuzzTarget(
         name="authorization",
@@ -106,7 +124,10 @@ TARGETS = (
         allowed=(http_range.RangeNotSatisfiable,),
     ),
     FuzzTarget(
-        name="request head", parse=parse_head, seeds=[HEAD, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"], allowed=(BadRequest,)
+        name="request head",
+        parse=parse_head,
+        seeds=[HEAD, HEAD.replace(b"transfer-encoding: chunked\r\n", b""), b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"],
+        allowed=(BadRequest,),
     ),
     FuzzTarget(
         name="chunks", parse=parse_chunks, seeds=[b"5;a=b\r\nabcde\r\n0\r\nx: y\r\n\r\n"], allowed=(InvalidBody,)
@@ -190,16 +211,16 @@ TARGETS = (
     FuzzTarget(
         name="tenant rules",
         parse=lambda data: parse_rules(unicode_text(data)),
-        seeds=[b"fact,value,app\ndomain,a.example,AK\n"],
+        seeds=[b"fact,value,app,account,vdn\ndomain,a.example,AK,1,2\ndid,+4420*,AK,1,3\n"],
         allowed=(InvalidRules,),
     ),
     FuzzTarget(
         name="audio kind",
         parse=detect_audio,
-        seeds=[WAV, b"OggS", b"\xff\xfb\x14\xc4", b"#!AMR\n", b"fLaC"],
+        seeds=[b"a.wav".ljust(60) + head for head in (WAV, b"OggS", b"\xff\xfb\x14\xc4", b"#!AMR\n", b"fLaC")],
         allowed=(UnknownAudio,),
     ),
-    FuzzTarget(name="wav", parse=check_wavs, seeds=[WAV], allowed=(wav.InvalidWav,)),
+    FuzzTarget(name="wav", parse=check_wavs, seeds=[WAV, MU_LAW], allowed=(wav.InvalidWav,)),
     FuzzTarget(
         name="audio",
         parse=lambda data: probe_audio(io.BytesIO(data), len(data)),
@@ -220,16 +241,14 @@ TARGETS = (
     ),
     FuzzTarget(
         name="pkcs12",
-        parse=lambda data: key_stores.read_trusted_certificates(data, "x"),
-        seeds=read_samples("cli/key_stores/*.p12"),
+        parse=read_pkcs12_stores,
+        seeds=[build_unencrypted_store(), *read_samples("cli/key_stores/*.p12")],
         allowed=(OperatorError,),
     ),
     FuzzTarget(
         name="oidc keys",
         parse=parse_key_sets,
-        seeds=[
-            b'{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB","use":"sig"},{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}],"a":{"b":["c"]},"name":"x"}'
-        ],
+        seeds=[KEY_SETS],
         allowed=(OidcUnavailable, ValueError, RecursionError),
     ),
 )
