@@ -181,6 +181,36 @@ KNOWN = (
         tests=("tests/switches/freeswitch/test_join_growth.py", "tests/switches/asterisk/test_join_growth.py"),
     ),
     KnownAttack(
+        number="F5",
+        name="a clock far ahead, with retention",
+        before="0 of 90 recordings left after 25 s",
+        tests=("tests/server/test_wrong_clocks.py", "tests/workers/maintenance/test_retention_clocks.py"),
+    ),
+    KnownAttack(
+        number="F7",
+        name="a damaged database",
+        before="60 of 60 calls 0390005, /readyz 200, nothing logged",
+        tests=("tests/server/test_database_damage.py",),
+    ),
+    KnownAttack(
+        number="F11",
+        name="deadlines of a clock that was ahead",
+        before="a lock for 365 days, a callback a day late",
+        tests=("tests/db/system/test_impossible_times.py",),
+    ),
+    KnownAttack(
+        number="F15",
+        name="bytes of uploads without a row",
+        before="41 kills: 21 left for ever",
+        tests=("tests/server/test_upload_orphans.py",),
+    ),
+    KnownAttack(
+        number="F20",
+        name="more waiting threads than connections",
+        before="2 of 80 writers failed after 30 s",
+        tests=("tests/db/test_write_ahead_log.py",),
+    ),
+    KnownAttack(
         number="F12, F17",
         name="other spellings of paths",
         before="/%6detrics: 200 through HAProxy",
