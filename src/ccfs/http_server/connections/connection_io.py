@@ -19,7 +19,7 @@ class ConnectionIo(asyncio.BufferedProtocol):
     """The part of a connection that is independent of requests."""
 
     def __init__(self, client: socket.socket) -> None:
-        self._client = client  # to look at, never to read from or write to
+        self.client = client  # for files, while the transport has nothing to write, and to look at
         self.phase = Phase.SILENT
         self.deadline = NEVER  # by the event loop's clock, of the current phase
         self.transport: asyncio.Transport | None = None
@@ -84,7 +84,7 @@ class ConnectionIo(asyncio.BufferedProtocol):
             return False
         unread = bytearray(4)
         try:
-            fcntl.ioctl(self._client.fileno(), termios.FIONREAD, unread)
+            fcntl.ioctl(self.client.fileno(), termios.FIONREAD, unread)
         except (OSError, ValueError):
             return False
         return any(unread)

@@ -67,16 +67,28 @@ async def _send_by_reading(
 
 
 class _SocketSender:
-    """Writes to a connection's socket directly, while its transport has nothing to write."""
+    """Writes to a connection's socket directly, while its transport has nothing to write.
+
+    As long as nothing has to be waited for, it is the socket of the transport, which cannot end meanwhile. Threads and the event
+    loop get a duplicate: the loop watches a descriptor only once, and the number of a closed one may belong to another connection.
+    """
 
     def __init__(self, exchange: Exchange, connection: Connection) -> None:
-        assert connection.transport is not None
         self._exchange = exchange
         self._connection = connection
-        original = connection.transport.get_extra_info("socket")
-        self._socket = socket.socket(fileno=os.dup(original.fileno()))  # the event loop watches a descriptor only once
-        self._socket.setblocking(False)
-        connection.side_socket = self._socket
+        self._socket = connection.client
+        self._is_duplicate = False
+
+    def _duplicate(self) -> socket.socket:
+        """Return a socket that stays open until `close`. Raise ClientDisconnected."""
+        if not self._is_duplicate:
+            if self._connection.transport is None:
+                raise ClientDisconnected
+            self._socket = self._connection.client.dup()
+            self._socket.setblocking(False)
+            self._is_duplicate = True
+            self._connection.side_socket = self._socket
+        return self._socket
 
     async def send_head(self, head: bytes) -> None:
         left = memoryview(head)
@@ -100,9 +112,12 @@ class _SocketSender:
                 if at == turn_end:
                     turn_end = at + self._exchange.get_turn_size(min(_SLICE_BYTES, end - at))
                     await self._exchange.pace(turn_end - at)
+                if self._connection.transport is None:
+                    raise ClientDisconnected
                 if turn_end - at <= _SHORT_BYTES and _is_in_memory(descriptor, at, turn_end):
                     sent = self._send_slice(descriptor, at, turn_end)
                 else:
+                    self._duplicate()
                     sent = await loop.run_in_executor(None, self._send_slice, descriptor, at, turn_end)
                 if sent == _CLIENT_IS_FULL:
                     await self._wait_until_writable()
@@ -129,23 +144,22 @@ class _SocketSender:
         return at - start
 
     async def _wait_until_writable(self) -> None:
-        if self._connection.transport is None:
-            raise ClientDisconnected
-        loop = asyncio.get_running_loop()
+        loop, descriptor = asyncio.get_running_loop(), self._duplicate().fileno()
         ready: asyncio.Future[None] = loop.create_future()
         self._connection.on_disconnect = partial(_resolve, ready)
-        loop.add_writer(self._socket.fileno(), _resolve, ready)
+        loop.add_writer(descriptor, _resolve, ready)
         try:
             await ready
         finally:
-            loop.remove_writer(self._socket.fileno())
+            loop.remove_writer(descriptor)
             self._connection.on_disconnect = None
         if self._connection.transport is None:
             raise ClientDisconnected
 
     def close(self) -> None:
-        self._connection.side_socket = None
-        self._socket.close()
+        if self._is_duplicate:
+            self._connection.side_socket = None
+            self._socket.close()
 
 
 def _resolve(future: asyncio.Future[None]) -> None:
