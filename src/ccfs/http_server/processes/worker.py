@@ -13,6 +13,7 @@ import uvloop
 from ccfs.http_server.connections.connection import Connection
 from ccfs.http_server.limits import HttpLimits
 from ccfs.http_server.processes.loop_watch import LoopWatch
+from ccfs.http_server.processes.memory import limit_arenas
 from ccfs.http_server.processes.tls import CHECK_SECONDS, CertificateReloader, TlsFiles, build_context
 from ccfs.http_server.server import Application, HttpServer
 from ccfs.logs import get_logger
@@ -24,6 +25,7 @@ def run_application(
     """Serve until SIGTERM, then drain. SIGINT and SIGHUP are for the main process, which sends SIGTERM."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    limit_arenas()
     fitting = limits.fit_to_descriptors(raise_descriptor_limit())
     if fitting is not limits:
         get_logger().warning(
