@@ -5,12 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from ccfs.cli.common import DataFolderOption, JsonOption, open_node, print_result
+from ccfs.cli.common import DataFolderOption, JsonOption, add_audit_entry, open_node, print_result
 from ccfs.db.system import app_limits, tenants
-from ccfs.db.system.console import audit
 from ccfs.model.identity.app_limits import LIMIT_NAMES, MAX_LIMIT, AppLimits
-from ccfs.model.identity.audit import AuditAction, AuditEntry
-from ccfs.server.node import utc_now
+from ccfs.model.identity.audit import AuditAction
 
 _ACTOR = "ccfs app limits"  # in the audit log
 _DEFAULT = "default"
@@ -50,10 +48,7 @@ def change_limits(
             limits = AppLimits(**asdict(limits) | changes)
             app_limits.save(connection, owner, limits)
             target = f"{app} {limits.format_changes()}"
-            entry = AuditEntry(
-                logged_at=utc_now(), actor=_ACTOR, app=owner.id, action=AuditAction.APP_LIMITED, target=target
-            )
-            audit.add(connection, entry)
+            add_audit_entry(connection, _ACTOR, AuditAction.APP_LIMITED, target, owner.id)
     own, effective = asdict(limits), asdict(limits.merge(node.settings.default_app_limits))
     text = "\n".join(_format_line(name, own[name], effective[name]) for name in LIMIT_NAMES)
     print_result({"app": app, "number": owner.id, "own": own, "limits": effective}, as_json, text)

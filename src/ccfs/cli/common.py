@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from sqlalchemy.engine import Connection
 
 from ccfs import settings
-from ccfs.server.node import Node
+from ccfs.db.system.console import audit
+from ccfs.model.identity.audit import AuditAction, AuditEntry
+from ccfs.server.node import Node, utc_now
 
 DataFolderOption = Annotated[
     Path | None, typer.Option("--data", help="Data folder (or CCFS_DATA).", show_default=False, metavar="DIR")
@@ -38,3 +41,10 @@ def print_result(value: dict[str, Any], as_json: bool, text: str) -> None:
     """Print the result as JSON or as text."""
     print(json.dumps(value, ensure_ascii=False) if as_json else text)
     sys.stdout.flush()
+
+
+def add_audit_entry(
+    connection: Connection, command: str, action: AuditAction, target: str, app: int | None = None
+) -> None:
+    """Add what a command changes to the audit log, with the command in place of a user."""
+    audit.add(connection, AuditEntry(logged_at=utc_now(), actor=command, app=app, action=action, target=target))

@@ -3,6 +3,7 @@
 from typing import Final
 
 from ccfs.console.audit_labels import ACTION_KINDS, ACTIONS, AUDIT_PERIODS, AUDIT_SENTENCES, AUDITED_FIELDS
+from ccfs.model.blobs.location_move import MoveProblem, MoveState
 from ccfs.model.calls.call import Direction
 from ccfs.model.calls.cdr import DeviceType
 from ccfs.model.calls.reports.report import ReportFrequency
@@ -178,6 +179,19 @@ AREAS: Final = {
     Area.CERTIFICATES: "Certificates",
     Area.RETENTION: "Retention",
 }
+MOVE_STATES: Final = {
+    MoveState.DUE: "moving",
+    MoveState.PAUSED: "paused",
+    MoveState.STOPPED: "stopped",
+    MoveState.DONE: "done",
+    MoveState.FAILED: "failed",
+}
+MOVE_PROBLEMS: Final = {
+    MoveProblem.SAME_LOCATION: "Choose two different locations.",
+    MoveProblem.TARGET_NOT_WRITABLE: "Location {target} is draining or read-only and takes no new files.",
+    MoveProblem.SOURCE_READ_ONLY: "Location {source} is read-only: its files cannot be deleted.",
+    MoveProblem.NO_COMMON_NODE: "No node opens both locations directly. Move the files by way of a location that all nodes share.",
+}
 FREQUENCIES: Final = {
     ReportFrequency.DAILY: "Every day",
     ReportFrequency.WEEKLY: "Every Monday",
@@ -219,6 +233,7 @@ TABLES: Final = (
     *(SETTING_GROUPS, SETTING_UNITS),
     *(START_PAGES, DRAFT_FIELDS),
     *(STATISTICS_PERIODS, STEPS, AGENT_STATES, FREQUENCIES),
+    *(MOVE_STATES, MOVE_PROBLEMS),
 )
 
 

@@ -222,3 +222,9 @@ ORPHANS = JobQueue(
     group="app",
     claimable=schema.orphaned_blobs.c.location_id.not_in(sa.bindparam("claim_excluded", expanding=True)),
 )
+_LOCAL: sa.BindParameter[Any] = sa.bindparam("claim_local", expanding=True)  # locations that a node opens directly
+LOCATION_MOVES = JobQueue(
+    schema.location_moves,
+    claims="attempts",
+    claimable=schema.location_moves.c.source.in_(_LOCAL) & schema.location_moves.c.target.in_(_LOCAL),
+)

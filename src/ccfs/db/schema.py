@@ -193,6 +193,15 @@ location_checks = sa.Table(  # which node can read which location
     _instant("checked_at"),
     _text("failure"),
 )
+disk_samples = sa.Table(  # free space of the disks of locations, one row an hour (system/storage/disk_samples.py)
+    "disk_samples",
+    METADATA,
+    _text("location_id"),
+    _instant("sampled_at"),
+    sa.Column("free", sa.BigInteger, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.PrimaryKeyConstraint("location_id", "sampled_at"),
+)
 retention_marks = sa.Table(  # months of a table that retention will delete
     "retention_marks",
     METADATA,
@@ -230,6 +239,32 @@ orphaned_blobs = sa.Table(  # blobs that may have no row: copies in progress, an
     _instant("due_at"),
     sa.PrimaryKeyConstraint("location_id", "key"),
     sa.Index(None, "app", "due_at"),
+)
+location_moves = sa.Table(  # moves of files between locations that operators requested (system/jobs/location_moves.py)
+    "location_moves",
+    METADATA,
+    _text("id", primary_key=True),
+    _text("source"),
+    _text("target"),
+    _instant("stored_before"),
+    _text("requested_by"),
+    _instant("requested_at"),
+    _text("state"),
+    _instant("due_at", required=False),
+    _text("lease"),
+    _number("attempts"),
+    _text("error"),
+    _text("node_id"),  # that worked on it last
+    sa.Column("total_files", sa.BigInteger),  # NULL: not counted yet
+    sa.Column("total_bytes", sa.BigInteger),
+    sa.Column("files", sa.BigInteger, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("skipped", sa.BigInteger, nullable=False),
+    sa.Column("missing", sa.BigInteger, nullable=False),
+    sa.Column("damaged", sa.BigInteger, nullable=False),
+    sa.Column("bytes_per_second", sa.BigInteger, nullable=False),
+    _instant("updated_at", required=False),
+    _instant("finished_at", required=False),
 )
 lost_blobs = sa.Table(  # recordings whose bytes were missing or damaged when they were read
     "lost_blobs",

@@ -28,7 +28,8 @@ from ccfs.workers.pulse import Pulse
 from ccfs.workers.reports.mail import MailServer
 from ccfs.workers.reports.worker import ReportDeps, ReportWorker
 from ccfs.workers.storage.location_checker import LocationChecker
-from ccfs.workers.storage.mover import BlobMover
+from ccfs.workers.storage.move_worker import MoveWorker
+from ccfs.workers.storage.mover import BlobMover, MoveResult
 
 WAL_WARNING_BYTES = 1 << 30
 LOCATION_CHECK_SECONDS = 2.0  # between two looks for new locations
@@ -87,7 +88,7 @@ def build_export_worker(node: Node, heart: Heartbeat, ready: Callable[[], None])
 def build_mover(
     node: Node,
     is_stopped: Callable[[], bool],
-    progress: Callable[[int], None] = lambda _done: None,
+    progress: Callable[[MoveResult], None] = lambda _result: None,
     now: Callable[[], datetime] = utc_now,
 ) -> BlobMover:
     """Return the worker that moves blobs between locations. Orphans are due by `now`."""
@@ -174,6 +175,15 @@ def build_report_worker(node: Node, heart: Heartbeat) -> ReportWorker:
             is_draining=lambda: heart.is_draining,
         )
     )
+
+
+def build_move_worker(node: Node, heart: Heartbeat) -> MoveWorker:
+    """Return the worker that moves files between locations at the request of operators."""
+
+    def create_mover(is_stopped: Callable[[], bool], progress: Callable[[MoveResult], None]) -> BlobMover:
+        return build_mover(node, is_stopped, progress)
+
+    return MoveWorker(node.database, node.locations, heart.now, lambda: heart.is_draining, create_mover)
 
 
 def build_bulk_download_worker(node: Node, heart: Heartbeat) -> BulkDownloadWorker:

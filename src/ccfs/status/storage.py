@@ -126,7 +126,7 @@ def check_readers(connection: Connection, timeout: timedelta) -> list[Finding]:
 def _judge_location(location: LocationStatus, *, is_unreadable: bool, min_free: int) -> list[Finding]:
     values: dict[str, Value] = {"location": location.id}
     kind, severity = FindingKind.LOCATION_DRAINING, Severity.NOTICE
-    command = f"ccfs location move {location.id} …"
+    command = f"ccfs location move --from {location.id} --to …"
     if is_unreadable:
         kind, severity, command = FindingKind.FOLDER_UNREADABLE, Severity.PROBLEM, ""
     elif location.free is not None and location.free < min_free:

@@ -14,7 +14,8 @@ from ccfs.console.request import ConsoleRequest
 from ccfs.db.system import nodes
 from ccfs.db.system.console import audit
 from ccfs.db.system.jobs import blob_moves
-from ccfs.db.system.storage import locations
+from ccfs.db.system.storage import location_references, locations
+from ccfs.db.system.storage.location_references import LocationReferences
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind, is_location_id
 from ccfs.model.errors import NotFound, OperatorError
 from ccfs.model.identity.audit import AuditAction
@@ -52,24 +53,44 @@ async def add_location(request: ConsoleRequest) -> Response:
 
 
 async def remove_location(request: ConsoleRequest) -> Response:
-    """Remove a draining location that holds no files any more."""
+    """Remove a draining location to which nothing refers any more."""
     location_id = request.form.get("location", "")
 
-    def change(connection: Connection) -> bool:
+    def change(connection: Connection) -> LocationReferences | None:
         config = locations.get_all(connection).get(location_id)
         if config is None:
             raise NotFound
-        is_removable = config.is_draining and not blob_moves.has_blobs(connection, location_id)
-        if is_removable:
-            locations.remove(connection, location_id)
-            target = f"{location_id} {config.display_address}"
-            audit.add(connection, request.build_audit_entry(AuditAction.LOCATION_REMOVED, target))
-        return is_removable
+        references = location_references.find_references(connection, location_id)
+        if references.is_any or not config.is_draining:
+            return references
+        locations.remove(connection, location_id)
+        target = f"{location_id} {config.display_address}"
+        audit.add(connection, request.build_audit_entry(AuditAction.LOCATION_REMOVED, target))
+        return None
 
-    if not await request.context.transaction(change):
-        problem = "Only a draining location without files can be removed. Drain it and move its files first."
-        return await render_cluster(request, 400, request.translate(problem))
+    if location_id == request.context.settings.tier_to:
+        problem = request.translate("Older files are moved to this location. Change CCFS_TIER_TO first.")
+        return await render_cluster(request, 400, problem)
+    references = await request.context.transaction(change)
+    if references:
+        return await render_cluster(request, 400, _explain_references(request, references))
     return request.redirect("/console/cluster")
+
+
+def _explain_references(request: ConsoleRequest, references: LocationReferences) -> str:
+    """Return what keeps a location from being removed."""
+    t, most = request.translate, location_references.MAX_COUNTED
+    if not references.is_any:
+        return t("This location still takes new files. Drain it first.")
+    counts = {
+        t("recordings"): references.recordings,
+        t("voice files"): references.voice_files,
+        t("exports"): references.exports,
+        t("files to be deleted"): references.orphans,
+        t("moves that have not ended"): len(references.moves),
+    }
+    parts = [f"{name} {'≥ ' if count >= most else ''}{count:,}" for name, count in counts.items() if count]
+    return t("This location is still in use: {parts}.", parts=", ".join(parts))
 
 
 async def remove_node(request: ConsoleRequest) -> Response:

@@ -46,6 +46,7 @@ class _CopyOutcome(Enum):
 class MoveResult:
     """Counts of a move."""
 
+    processed: int = 0  # rows, whatever became of them
     files: int = 0
     size: int = 0  # bytes
     skipped: int = 0  # left for a later move
@@ -63,19 +64,19 @@ class BlobMover:
     grace: timedelta  # how long originals stay, for downloads in progress
     url_grace: timedelta = timedelta(0)  # and in S3, for URLs that were given out
     is_stopped: Callable[[], bool] = lambda: False
-    on_progress: Callable[[int], None] = lambda _done: None  # called with the number of rows processed
+    on_progress: Callable[[MoveResult], None] = lambda _result: None  # called after each batch
 
     def move(self, source: str, target: str, before: datetime) -> MoveResult:
         """Move blobs that were stored in `source` before a given time; raises LocationUnreachable."""
-        result, processed = MoveResult(), 0
+        result = MoveResult()
         with ThreadPoolExecutor(COPY_THREADS) as pool:
             for batch in self._iter_batches(source, before):
                 try:
                     self._move_batch(batch, source, target, pool, result)
                 except MoveStopped:
                     break
-                processed += len(batch)
-                self.on_progress(processed)
+                result.processed += len(batch)
+                self.on_progress(result)
         return result
 
     def delete_orphans(self) -> int:

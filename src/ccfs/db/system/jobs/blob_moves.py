@@ -110,6 +110,17 @@ def count_owners_before(connection: Connection, location_id: str, before: dateti
     return sum(connection.execute(count).scalar_one() for count in counts)
 
 
+def measure_owners_before(connection: Connection, location_id: str, before: datetime) -> tuple[int, int]:
+    """Return the number of rows that `list_owners_before` finds in all tables, and the bytes of their files."""
+    files, size = 0, 0
+    for owners in _OWNER_COLUMNS.values():
+        total = sa.cast(sa.func.coalesce(sa.func.sum(owners.table.c.size), 0), sa.BigInteger)
+        statement = sa.select(sa.func.count(), total).where(_is_stored_before(owners, location_id, before))
+        row = connection.execute(statement).one()
+        files, size = files + row[0], size + row[1]
+    return files, size
+
+
 def claim_copy(
     connection: Connection, owner: BlobOwner, location_id: str, lease: str, now: datetime, until: datetime
 ) -> bool:

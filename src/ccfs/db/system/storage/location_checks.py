@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
 from ccfs.db.system import nodes
+from ccfs.model.blobs.location_config import LocationConfig
 
 _TABLE = schema.location_checks
 
@@ -42,6 +43,29 @@ def list_by_location(connection: Connection, location_id: str, timeout: timedelt
     checks = {row.node_id: LocationCheck(**row._mapping) for row in rows}
     alive = (node.id for node in nodes.list_all(connection) if node.is_alive(now, timeout))
     return {node_id: checks.get(node_id) for node_id in alive}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnableReader:
+    """A living node that cannot read a location, or has not tried it yet."""
+
+    node_id: str
+    failure: str  # "": it has not tried it yet
+
+
+def list_unable_readers(connection: Connection, location: LocationConfig, timeout: timedelta) -> list[UnableReader]:
+    """Return the living nodes whose clients would not get what is moved to a location.
+
+    A disk of one node is read by that node alone; the others read through it.
+    """
+    checks = list_by_location(connection, location.id, timeout)
+    if location.node:
+        checks = {node_id: check for node_id, check in checks.items() if node_id == location.node}
+    return [
+        UnableReader(node_id=node_id, failure=check.failure if check else "")
+        for node_id, check in checks.items()
+        if check is None or check.failure
+    ]
 
 
 def list_failures(connection: Connection, timeout: timedelta) -> list[LocationCheck]:

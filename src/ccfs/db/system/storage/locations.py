@@ -66,7 +66,8 @@ def remove(connection: Connection, location_id: str) -> None:
     """Remove a location, with the statistics of its recordings. Raises OperatorError if there is no such location."""
     statistics = schema.storage_statistics
     connection.execute(sa.delete(statistics).where(statistics.c.location_id == location_id))
-    connection.execute(sa.delete(schema.location_checks).where(schema.location_checks.c.location_id == location_id))
+    for table in (schema.location_checks, schema.disk_samples):
+        connection.execute(sa.delete(table).where(table.c.location_id == location_id))
     if connection.execute(sa.delete(_TABLE).where(_TABLE.c.id == location_id)).rowcount != 1:
         raise OperatorError(f"there is no location {location_id}; `ccfs location list` shows all")
     CHANGE_COUNTER.increment(connection)

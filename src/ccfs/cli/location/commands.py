@@ -1,31 +1,26 @@
-"""ccfs location: add, list and drain storage locations; move files between them."""
+"""Commands that add, list, drain and remove locations."""
 
-import sys
-import time
-from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ccfs import logs
 from ccfs.blobs.probe import probe_location
-from ccfs.cli.common import DataFolderOption, JsonOption, open_node, print_result
-from ccfs.cli.progress import ProgressBars
-from ccfs.db.system.jobs import blob_moves
-from ccfs.db.system.storage import location_checks, locations
+from ccfs.cli.common import DataFolderOption, JsonOption, add_audit_entry, open_node, print_result
+from ccfs.cli.location.move import get_location, move_blobs
+from ccfs.db.system.storage import location_checks, location_references, locations
+from ccfs.db.system.storage.location_references import LocationReferences
 from ccfs.db.system.storage.locations import LocationUsage
-from ccfs.http_server.processes.stop_signals import StopSignals
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind, is_location_id
 from ccfs.model.errors import OperatorError
-from ccfs.server import worker_process
+from ccfs.model.identity.audit import AuditAction
 from ccfs.server.node import Node, utc_now
-from ccfs.workers.storage.mover import MoveResult
-
-READER_WAIT_SECONDS = 45.0  # in which all nodes that run try a location that was added just now
 
 location_commands = typer.Typer(help="Manage storage locations and move files between them.", no_args_is_help=True)
+
+
+location_commands.command("move")(move_blobs)
 
 
 class _AddableKind(StrEnum):
@@ -80,6 +75,8 @@ def add_location(
         probe_location(node.open_location(config), is_read_only=config.is_read_only)
     with node.database.write_transaction() as connection:
         locations.add(connection, config)
+        target = f"{config.id} {config.kind} {config.display_address}"
+        add_audit_entry(connection, "ccfs location add", AuditAction.LOCATION_ADDED, target)
     print_result(
         {"location": config.id, "kind": config.kind, "root": config.root},
         as_json,
@@ -127,7 +124,7 @@ def drain_location(
 ) -> None:
     """Accept no new files at a location. Its files are still served and can be moved."""
     node = open_node(data)
-    config = _get_location(node, location_id)
+    config = get_location(node, location_id)
     if not undo and config.id == node.find_primary_location_id():
         raise OperatorError(
             f"location {config.id} is the primary location: set CCFS_PRIMARY_LOCATION to another one on every node first"
@@ -136,42 +133,48 @@ def drain_location(
         if config.id not in locations.get_all(connection):
             locations.add(connection, config)
         locations.update(connection, config.id, is_draining=not undo)
+        action = AuditAction.LOCATION_RESUMED if undo else AuditAction.LOCATION_DRAINED
+        add_audit_entry(connection, "ccfs location drain", action, config.id)
     state = "accepts new files again" if undo else "accepts no new files"
     print_result({"location": config.id, "draining": not undo}, as_json, f"location {config.id} {state}")
 
 
-@location_commands.command("move")
-def move_blobs(
-    source: Annotated[str, typer.Option("--from", metavar="A", help="Source location.")],
-    target: Annotated[str, typer.Option("--to", metavar="B", help="Target location.")],
-    older_than: Annotated[
-        float, typer.Option("--older-than", metavar="DAYS", min=0, help="Move only files older than this.")
-    ] = 0,
-    no_check: Annotated[
-        bool, typer.Option("--no-check", help="Move even if a running node cannot read the target.")
-    ] = False,
-    data: DataFolderOption = None,
-    as_json: JsonOption = False,
+@location_commands.command("remove")
+def remove_location(
+    location_id: LocationIdArgument, data: DataFolderOption = None, as_json: JsonOption = False
 ) -> None:
-    """Move files from one location to another. The command can be interrupted and repeated."""
+    """Remove a location that is draining and to which no row refers any more. Its folder or bucket is not deleted."""
     node = open_node(data)
-    logs.configure_logging()
-    _check_move(_get_location(node, source), _get_location(node, target))
-    if not no_check:
-        _require_readers(node, _get_location(node, target))
-    stopped = StopSignals()
-    before = utc_now() - timedelta(days=older_than)
-    with node.database.read_transaction() as connection:
-        total = blob_moves.count_owners_before(connection, source, before)
-    with ProgressBars(sys.stderr.isatty()) as bars:
-        mover = worker_process.build_mover(
-            node, stopped.is_set, lambda done: bars.update(f"{source} to {target}", done, total)
+    config = get_location(node, location_id)
+    if config.id == node.find_primary_location_id():
+        raise OperatorError(
+            f"location {config.id} is the primary location: set CCFS_PRIMARY_LOCATION to another one first"
         )
-        moved = mover.move(source, target, before)
-        mover.delete_orphans()
-    print_result(_move_to_dict(moved, was_stopped=stopped.is_set()), as_json, _format_move(node, moved, source))
-    if moved.missing or moved.damaged or stopped.is_set():
-        raise typer.Exit(1)
+    if config.id == node.settings.tier_to:
+        raise OperatorError(f"older files are moved to location {config.id}: change CCFS_TIER_TO first")
+    with node.database.write_transaction() as connection:
+        references = location_references.find_references(connection, config.id)
+        if references.is_any:
+            raise OperatorError(f"location {config.id} cannot be removed: {_format_references(references)}")
+        if not config.is_draining:
+            raise OperatorError(f"location {config.id} accepts new files: run `ccfs location drain {config.id}` first")
+        locations.remove(connection, config.id)
+        target = f"{config.id} {config.display_address}"
+        add_audit_entry(connection, "ccfs location remove", AuditAction.LOCATION_REMOVED, target)
+    print_result({"removed": config.id}, as_json, f"location {config.id} removed")
+
+
+def _format_references(references: LocationReferences) -> str:
+    counts = {
+        "recordings": references.recordings,
+        "voice files": references.voice_files,
+        "exports": references.exports,
+        "files to be deleted": references.orphans,
+    }
+    most = location_references.MAX_COUNTED
+    parts = [f"{'over ' if count >= most else ''}{count} {name}" for name, count in counts.items() if count]
+    parts += [f"a move from {move.source} to {move.target} that has not ended" for move in references.moves]
+    return ", ".join(parts)
 
 
 def _check_id(text: str) -> str:
@@ -194,43 +197,6 @@ def _choose_root(kind: _AddableKind, folder: Path | None, bucket: str) -> str:
     raise OperatorError("a disk requires --folder" if kind is _AddableKind.DISK else "an S3 location requires --bucket")
 
 
-def _get_location(node: Node, location_id: str) -> LocationConfig:
-    config = node.locations.get_configs().get(location_id)
-    if config is None:
-        raise OperatorError(f"unknown location {location_id}; see `ccfs location list`")
-    return config
-
-
-def _check_move(source: LocationConfig, target: LocationConfig) -> None:
-    if source.id == target.id:
-        raise OperatorError("--from and --to name the same location")
-    if not target.is_accepting_blobs:
-        raise OperatorError(f"location {target.id} accepts no new files")
-    if source.is_read_only:
-        raise OperatorError(f"location {source.id} is read-only: files cannot be deleted there")
-
-
-def _require_readers(node: Node, target: LocationConfig) -> None:
-    """Raise OperatorError if a living node cannot read the target: what is moved there would be lost for its clients."""
-    give_up = time.monotonic() + READER_WAIT_SECONDS
-    while True:
-        with node.database.read_transaction() as connection:
-            checks = location_checks.list_by_location(connection, target.id, node.liveness_timeout)
-        if target.node:  # the other nodes read through this one
-            checks = {node_id: check for node_id, check in checks.items() if node_id == target.node}
-        waiting = [node_id for node_id, check in checks.items() if check is None]
-        if not waiting or time.monotonic() > give_up:
-            break
-        time.sleep(0.5)
-    failed = [f"node {check.node_id}: {check.failure}" for check in checks.values() if check and check.failure]
-    failed += [f"node {node_id}: has not tried it yet" for node_id in waiting]
-    if failed:
-        raise OperatorError(
-            f"nodes that run cannot read location {target.id}, so clients would not get what is moved there"
-            f" (--no-check moves all the same): {'; '.join(failed)}"
-        )
-
-
 def _location_to_dict(node: Node, config: LocationConfig, usage: LocationUsage | None) -> dict[str, Any]:
     flags = {"draining": config.is_draining, "read-only": config.is_read_only}
     flags["primary"] = config.id == node.find_primary_location_id()
@@ -243,20 +209,3 @@ def _location_to_dict(node: Node, config: LocationConfig, usage: LocationUsage |
         "files": usage.files if usage else 0,
         "bytes": usage.size if usage else 0,
     }
-
-
-def _move_to_dict(moved: MoveResult, *, was_stopped: bool) -> dict[str, Any]:
-    lost = {"missing": moved.missing, "damaged": moved.damaged}
-    return {"moved": moved.files, "bytes": moved.size, "skipped": moved.skipped, **lost, "stopped": was_stopped}
-
-
-def _format_move(node: Node, moved: MoveResult, source: str) -> str:
-    lines = [f"{moved.files} files moved, {moved.size} bytes"]
-    if moved.files:
-        grace = f"{node.settings.move_grace_seconds:g} seconds"
-        lines.append(f"a running server or the next move deletes them from location {source} after {grace}")
-    if moved.skipped:
-        lines.append(f"{moved.skipped} files skipped: in use by another process, or deleted")
-    lines += [f"missing in location {source}: {key}" for key in moved.missing]
-    lines += [f"damaged in location {source}, not moved: {key}" for key in moved.damaged]
-    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""ccfs location: add, list, drain and remove storage locations; move files between them."""
