@@ -103,6 +103,8 @@ def build_requests(server: CcfsServer, call_centre: CallCentreData) -> dict[Rout
         ("POST", "/console/cluster/node/remove"): {"node": node.id},
         ("POST", "/console/cluster/location/add"): {"location": "x"},
         ("POST", "/console/cluster/location/remove"): {"location": "0"},
+        ("POST", "/console/cluster/moves"): {"source": "0", "target": "0"},
+        ("POST", "/console/cluster/moves/state"): {"move": "x", "state": "paused"},
         ("POST", "/console/apps/key"): app,
         ("POST", "/console/apps/revoke"): app | {"key": "999999999"},
         ("POST", "/console/apps/revoke-older"): app | {"older_than": str(oldest_key)},

@@ -65,11 +65,9 @@ async def change_move(request: ConsoleRequest) -> Response:
     now = request.context.now()
 
     def change(connection: Connection) -> bool:
-        move = location_moves.find(connection, move_id)
-        if move is None:
-            raise NotFound
+        move = location_moves.find(connection, move_id)  # old ones are deleted
         is_changed = location_moves.change_state(connection, move_id, state, now)
-        if is_changed:
+        if is_changed and move:
             target = f"{move.source} → {move.target}"
             audit.add(connection, request.build_audit_entry(_ACTIONS[state], target))
         return is_changed
