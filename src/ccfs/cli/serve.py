@@ -104,7 +104,7 @@ def _serve(node: Node, listener: socket.socket, host: str, listen: str, tls: Tls
     heartbeat = worker_process.build_heartbeat(node, "" if host in _WILDCARD_HOSTS else f"{scheme}://{listen}")
     heartbeat.register()
     signals = StopSignals(lambda number: _end_at_once(supervisor, number))
-    with _run_workers(node, heartbeat):
+    with _run_workers(node, heartbeat, tls):
         _listen(listener)
         print(f"ccfs listens on {_get_reachable_host(host)}:{port}", file=sys.stderr, flush=True)
         supervisor.run(signals)
@@ -159,7 +159,7 @@ def _print_setup_link(node: Node, url: str) -> None:
 
 
 @contextmanager
-def _run_workers(node: Node, heartbeat: Heartbeat) -> Iterator[None]:
+def _run_workers(node: Node, heartbeat: Heartbeat, tls: TlsFiles | None) -> Iterator[None]:
     """Run the background workers in threads of this process; the web processes are separate."""
     if node.settings.ssl_trust_all:
         get_logger().warning("certificates of callback receivers are not verified", action="ssl_trust_all")
@@ -174,6 +174,7 @@ def _run_workers(node: Node, heartbeat: Heartbeat) -> Iterator[None]:
     clocks = worker_process.build_clock_guard(node)
     cleanup_loop = WorkLoop(
         [
+            ("server_certificate", worker_process.build_certificate_watch(node, tls.certificate if tls else "")),
             ("shrink_wal", lambda: worker_process.shrink_wal(node)),
             ("repair_times", lambda: repair_times(node.database, heartbeat.now(), clocks)),
             ("cleanup", lambda: _clean_up(node, clocks, cleanup_loop)),

@@ -177,6 +177,7 @@ nodes = sa.Table(
     _text("state"),
     _instant("started_at"),
     _instant("heartbeat_at"),
+    _instant("certificate_expires_at", required=False),  # of its TLS server; NULL: it has none
 )
 compatible_revision = sa.Table("compatible_revision", METADATA, _text("revision", primary_key=True))
 clock_times = sa.Table(  # instants that outlast a process: what the clocks showed, and when something was last done

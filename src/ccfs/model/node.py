@@ -24,6 +24,7 @@ class NodeRecord:
     state: NodeState = NodeState.ACTIVE
     started_at: datetime  # database time, as is heartbeat_at
     heartbeat_at: datetime
+    certificate_expires_at: datetime | None = None  # of its TLS server; None: it has none
 
     def is_alive(self, now: datetime, timeout: timedelta) -> bool:
         """Return whether the last heartbeat was within `timeout` of `now`, which is the database's time.

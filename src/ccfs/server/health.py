@@ -10,7 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from ccfs.db.job_queue import BULK_DOWNLOADS, DELIVERIES, EXPORTS
 from ccfs.db.system import clock_times, ingest_totals, nodes
-from ccfs.db.system.storage import retention_marks
+from ccfs.db.system.storage import disk_samples, retention_marks
 from ccfs.model.bulk.bulk_download import BulkDownloadState
 from ccfs.model.errors import FileUnavailable
 from ccfs.model.exports.delivery import DeliveryState
@@ -57,9 +57,20 @@ async def _update_gauges(context: WebContext, now: datetime) -> None:
     node_counts = await context.query(lambda connection: nodes.count_by_state(connection, timeout))
     for state, count in node_counts.items():
         context.metrics.nodes.labels(state=state).set(count)
+    await _update_expiry_gauges(context)
     context.metrics.ssl_trust_all.set(int(context.settings.ssl_trust_all))
     if totals.last_read_at:
         context.metrics.ingest_lag.set((now - totals.last_read_at).total_seconds())
+
+
+async def _update_expiry_gauges(context: WebContext) -> None:
+    """Update what will run out: certificates and disks."""
+    for node in await context.query(nodes.list_all):
+        if node.certificate_expires_at:
+            expiry = context.metrics.certificate_expiry.labels(node=node.id)
+            expiry.set(node.certificate_expires_at.timestamp())
+    for location_id, sample in (await context.query(disk_samples.list_latest)).items():
+        context.metrics.disk_free.labels(location=location_id).set(sample.free)
 
 
 async def _update_clock_gauges(context: WebContext, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from ccfs.db.faults import ADVICE, DatabaseFault
 from ccfs.db.integrity import check_integrity
@@ -24,9 +25,11 @@ from ccfs.workers.loop import WorkLoop
 from ccfs.workers.maintenance import retention
 from ccfs.workers.maintenance.clock_guard import ClockGuard
 from ccfs.workers.maintenance.retention import RetentionJob
+from ccfs.workers.maintenance.server_certificate import ServerCertificateWatch
 from ccfs.workers.pulse import Pulse
 from ccfs.workers.reports.mail import MailServer
 from ccfs.workers.reports.worker import ReportDeps, ReportWorker
+from ccfs.workers.storage.disk_sampler import DiskSampler
 from ccfs.workers.storage.location_checker import LocationChecker
 from ccfs.workers.storage.move_worker import MoveWorker
 from ccfs.workers.storage.mover import BlobMover, MoveResult
@@ -103,10 +106,17 @@ def build_mover(
     )
 
 
+def build_certificate_watch(node: Node, path: str) -> ServerCertificateWatch:
+    """Return the step that stores when the server's certificate expires; `path` is empty if the server has none."""
+    return ServerCertificateWatch(node.database, node.id, Path(path) if path else None, utc_now)
+
+
 def build_location_loop(node: Node) -> WorkLoop:
-    """Return the loop that tries all locations. It may be stopped while a location does not answer."""
+    """Return the loop that tries all locations and measures disks. It may be stopped while a location does not answer."""
     checker = LocationChecker(node.database, node.id, node.locations)
-    return WorkLoop([("check_locations", checker)], LOCATION_CHECK_SECONDS, max_stop_seconds=1)
+    sampler = DiskSampler(node.database, node.locations, node.settings.data, utc_now)
+    steps: list[tuple[str, Callable[[], object]]] = [("check_locations", checker), ("sample_disks", sampler)]
+    return WorkLoop(steps, LOCATION_CHECK_SECONDS, max_stop_seconds=1)
 
 
 def build_clock_guard(node: Node) -> ClockGuard:

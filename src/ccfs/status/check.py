@@ -84,6 +84,7 @@ class _Facts:
         self.certificates, certificate_findings = expiry.check_certificates(
             connection, now, trusts_all=settings.ssl_trust_all
         )
+        certificate_findings += expiry.check_server_certificates(self.nodes, now)
         marks = expiry.check_marks(connection)
         unreadable = storage.check_readers(connection, timeout)
         self.findings = [*job_findings, *node_findings, *certificate_findings, *marks, *unreadable]

@@ -53,6 +53,8 @@ class FindingKind(StrEnum):
     LOCATION_DRAINING = auto()
     LOCATION_UNREADABLE = auto()
     FOLDER_UNREADABLE = auto()
+    SERVER_CERTIFICATE_EXPIRED = auto()
+    SERVER_CERTIFICATE_EXPIRING = auto()
     CERTIFICATE_EXPIRED = auto()
     CERTIFICATE_EXPIRING = auto()
     TRUST_ALL = auto()
@@ -81,6 +83,8 @@ SENTENCES: Final[Mapping[FindingKind, str]] = {
     FindingKind.LOCATION_DRAINING: "Location {location} is draining and takes no new files.",
     FindingKind.LOCATION_UNREADABLE: "Node {node} cannot read location {location}: {details}",
     FindingKind.FOLDER_UNREADABLE: "The folder of location {location} cannot be opened.",
+    FindingKind.SERVER_CERTIFICATE_EXPIRED: "The TLS certificate of node {node} has expired. Clients refuse to connect.",
+    FindingKind.SERVER_CERTIFICATE_EXPIRING: "The TLS certificate of node {node} expires in {left}. Replace its files; the server loads them by itself.",
     FindingKind.CERTIFICATE_EXPIRED: "The trusted certificate {name} has expired.",
     FindingKind.CERTIFICATE_EXPIRING: "The trusted certificate {name} expires in {left}.",
     FindingKind.TRUST_ALL: "Callbacks skip certificate verification (CCFS_SSL_TRUST_ALL).",

@@ -20,6 +20,7 @@ class NodeStatus:
     is_draining: bool
     silence: timedelta  # since its last heartbeat
     version: str
+    certificate_expires_at: datetime | None = None  # of its TLS server
 
 
 def check_nodes(
@@ -34,6 +35,7 @@ def check_nodes(
             is_draining=node.state is NodeState.DRAINING,
             silence=max(timedelta(), database_now - node.heartbeat_at),
             version=node.version,
+            certificate_expires_at=node.certificate_expires_at,
         )
         for node in nodes.list_all(connection)
     )

@@ -1,6 +1,5 @@
 """Locations: the free space of those that this machine can see, and when their disks will be full."""
 
-import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +10,12 @@ from typing import Final
 from sqlalchemy.engine import Connection
 
 from ccfs.db.system import status_counts
-from ccfs.db.system.storage import location_checks, locations
+from ccfs.db.system.storage import disk_samples, location_checks, locations
+from ccfs.db.system.storage.disk_samples import DiskSample
+from ccfs.db.system.storage.disk_space import DiskUse, measure_disk
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind
+from ccfs.status import disk_forecast
+from ccfs.status.disk_forecast import DiskForecast
 from ccfs.status.findings import Area, Finding, FindingKind, Severity, Value
 
 PROBLEM_DAYS, WARNING_DAYS = 7, 30  # days until a disk is full
@@ -26,15 +29,7 @@ class LocationFacts:
     config: LocationConfig
     is_here: bool  # a disk that this node opens directly
     growth: float | None  # bytes a day; None: unknown
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiskUse:
-    """The disk of a folder."""
-
-    device: int  # number of the file system, which locations may share
-    free: int  # bytes that a process without privileges can write
-    size: int  # bytes
+    samples: Sequence[DiskSample] = ()  # of its disk, the oldest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +42,10 @@ class LocationStatus:
     node: str
     is_draining: bool
     growth: int | None  # bytes of new recordings a day; None: unknown
-    free: int | None  # bytes; None: no disk, or that of another machine
+    free: int | None  # bytes; None: no disk, or nobody has measured it
     size: int | None
-    days_left: int | None  # until the disk is full at the growth of all locations on it; None: unknown or never
+    days_left: int | None  # until the disk is full; None: unknown or never
+    forecast: DiskForecast | None = None  # with its bound, by the samples; None: by the growth of recordings alone
 
 
 def load_locations(connection: Connection, node_id: str, now: datetime) -> list[LocationFacts]:
@@ -59,6 +55,9 @@ def load_locations(connection: Connection, node_id: str, now: datetime) -> list[
             config=config,
             is_here=config.kind is LocationKind.DISK and config.is_local(node_id),
             growth=status_counts.compute_growth(connection, config.id, now),
+            samples=disk_samples.list_since(connection, config.id, now - disk_forecast.PERIOD)
+            if config.kind is LocationKind.DISK
+            else (),
         )
         for config in locations.get_all(connection).values()
     ]
@@ -66,17 +65,9 @@ def load_locations(connection: Connection, node_id: str, now: datetime) -> list[
 
 def measure_disks(facts: Sequence[LocationFacts], data: Path) -> dict[str, DiskUse | None]:
     """Return the disks of the locations that this node opens directly; None where that fails."""
-    measured: dict[str, DiskUse | None] = {}
-    for location in (location for location in facts if location.is_here):
-        folder = Path(location.config.root) if location.config.root else data
-        try:
-            status, device = os.statvfs(folder), os.stat(folder).st_dev
-        except (OSError, ValueError):
-            measured[location.config.id] = None
-            continue
-        unit = status.f_frsize
-        measured[location.config.id] = DiskUse(device=device, free=status.f_bavail * unit, size=status.f_blocks * unit)
-    return measured
+    here = (location for location in facts if location.is_here)
+    folders = {location.config.id: location.config.root for location in here}
+    return {name: measure_disk(Path(root) if root else data) for name, root in folders.items()}
 
 
 def judge_locations(
@@ -91,6 +82,8 @@ def judge_locations(
     for location in facts:
         config, disk = location.config, disks.get(location.config.id)
         growth = growths[disk.device] if disk else 0
+        latest = disk or (location.samples[-1] if location.samples else None)
+        forecast = disk_forecast.forecast_full(location.samples, min_free)
         days_left = int(max(0, disk.free - min_free) / growth) if disk and growth else None
         status = LocationStatus(
             id=config.id,
@@ -99,9 +92,10 @@ def judge_locations(
             node=config.node,
             is_draining=config.is_draining,
             growth=None if location.growth is None else int(location.growth),
-            free=disk.free if disk else None,
-            size=disk.size if disk else None,
-            days_left=days_left,
+            free=latest.free if latest else None,
+            size=latest.size if latest else None,
+            days_left=forecast.days if forecast else days_left,
+            forecast=forecast,
         )
         found.append(status)
         findings += _judge_location(status, is_unreadable=location.is_here and disk is None, min_free=min_free)

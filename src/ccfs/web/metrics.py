@@ -59,6 +59,14 @@ class WebMetrics:
         )
         self.deliveries = self._build_database_gauge("ccfs_deliveries", "Callback deliveries by state.", "state")
         self.nodes = self._build_database_gauge("ccfs_nodes", "Nodes on the database by state.", "state")
+        self.certificate_expiry = self._build_database_gauge(
+            "ccfs_server_certificate_expiry_timestamp_seconds",
+            "Unix time at which the certificate of a node's TLS server expires.",
+            "node",
+        )
+        self.disk_free = self._build_database_gauge(
+            "ccfs_location_free_bytes", "Free space of a location's disk, as last sampled.", "location"
+        )
         self.ssl_trust_all = Gauge(
             "ccfs_ssl_trust_all",
             "1 if the certificates of callback receivers are not verified.",

@@ -15,7 +15,8 @@ from ccfs.db.engine import Database
 from ccfs.db.system import clock_times, nodes, status_counts
 from ccfs.db.system.certificates import trusted_certificates
 from ccfs.db.system.certificates.trusted_certificates import TrustedCertificate
-from ccfs.db.system.storage import locations, retention_marks
+from ccfs.db.system.storage import disk_samples, locations, retention_marks
+from ccfs.db.system.storage.disk_samples import DiskSample
 from ccfs.db.tenant import deliveries, exports, recordings
 from ccfs.db.tenant.ingest import expected_recordings, ingest_state
 from ccfs.db.tenant.ingest.expected_recordings import ExpectedPage, ExpectedRecording
@@ -28,6 +29,7 @@ from ccfs.model.node import NodeRecord, NodeState
 from ccfs.server.node import utc_now
 from ccfs.settings import Settings
 from ccfs.status.check import StatusReport, check_status
+from ccfs.status.disk_forecast import DiskForecast
 from ccfs.status.findings import SENTENCES, FindingKind, Severity
 from tests.db.sample_rows import make_blob_ref, make_recording
 from tests.db.tenant.test_exports import make_export
@@ -35,6 +37,7 @@ from tests.db.tenant.test_exports import make_export
 NOW = utc_now()
 NODE = NodeRecord(id="a", folder="f", address="", version="0.1.0", revision="0001", started_at=NOW, heartbeat_at=NOW)
 GIGABYTE = 1 << 30
+DAY = timedelta(days=1)
 
 
 def check(database: Database, folder: Path, **more: Any) -> StatusReport:
@@ -114,6 +117,8 @@ FAULTS: dict[FindingKind, Callable[[Database, App, Path], object]] = {
     FindingKind.EXPORTS_WAITING: lambda d, a, _f: add_export(d, a, "due"),
     FindingKind.NODE_SILENT: lambda d, _a, _f: backdate_node(d, heartbeat_at=NOW - timedelta(days=1)),
     FindingKind.NODE_DRAINING: lambda d, _a, _f: backdate_node(d, state=NodeState.DRAINING),
+    FindingKind.SERVER_CERTIFICATE_EXPIRED: lambda d, _a, _f: backdate_node(d, certificate_expires_at=NOW - DAY),
+    FindingKind.SERVER_CERTIFICATE_EXPIRING: lambda d, _a, _f: backdate_node(d, certificate_expires_at=NOW + 10 * DAY),
     FindingKind.CERTIFICATE_EXPIRED: lambda d, _a, _f: add_certificate(d, -1),
     FindingKind.CERTIFICATE_EXPIRING: lambda d, _a, _f: add_certificate(d, 10),
     FindingKind.LOCATION_DRAINING: lambda d, _a, _f: change(d, lambda c: locations.update(c, "0", is_draining=True)),
@@ -184,6 +189,28 @@ def test_a_disk_is_full_in_days_by_the_growth_of_all_locations_on_it(database: D
     assert {location.days_left for location in report.locations} <= {18, 19, 20, 21}
     assert {finding.kind for finding in report.findings} == {FindingKind.DISK_FILLING}
     assert report.worst is Severity.WARNING
+
+
+def test_the_free_space_of_a_disk_of_another_node_and_its_forecast_come_from_its_samples(
+    database: Database, sound: Path
+) -> None:
+    far = LocationConfig(id="9", kind=LocationKind.DISK, root="/far", node="b", created_at=NOW)
+    change(database, lambda c: locations.add(c, far))
+    with database.write_transaction() as connection:
+        for hours in range(96, -1, -1):
+            left = (960 + hours) * GIGABYTE  # 24 GB a day; 40 days from now
+            sample = DiskSample(sampled_at=NOW - timedelta(hours=hours), free=left, size=2000 * GIGABYTE)
+            disk_samples.save(connection, "9", sample)
+            disk_samples.save(connection, "9", sample)
+    report = check(database, sound)
+    [status] = [location for location in report.locations if location.id == "9"]
+    assert (status.free, status.days_left) == (960 * GIGABYTE, 40)
+    assert status.forecast == DiskForecast(days=40, earliest=40, latest=40, daily=24 * GIGABYTE)
+    assert report.findings == ()
+    old = DiskSample(sampled_at=NOW + disk_samples.KEPT - timedelta(hours=10), free=GIGABYTE, size=GIGABYTE)
+    change(database, lambda c: disk_samples.save(c, "9", old))
+    with database.read_transaction() as connection:
+        assert len(disk_samples.list_since(connection, "9", NOW - 9 * DAY)) == 12
 
 
 def test_the_growth_of_a_location_needs_an_hour(database: Database, app: App, sound: Path) -> None:

@@ -55,6 +55,12 @@ def record_heartbeat(connection: Connection, node_id: str) -> tuple[datetime, No
     return now, NodeState(state) if state else None
 
 
+def set_certificate_expiry(connection: Connection, node_id: str, expires_at: datetime | None) -> None:
+    """Store when the certificate of the node's TLS server expires; None if it has no TLS server."""
+    values = {"certificate_expires_at": expires_at}
+    connection.execute(sa.update(_TABLE).where(_TABLE.c.id == node_id).values(**values))
+
+
 def find_by_id(connection: Connection, node_id: str) -> NodeRecord | None:
     """Return the node with the given id."""
     row = connection.execute(sa.select(_TABLE).where(_TABLE.c.id == node_id)).one_or_none()

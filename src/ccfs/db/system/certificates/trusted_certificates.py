@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -16,6 +16,7 @@ from ccfs.db.engine import Database
 from ccfs.db.statements import insert_or_ignore
 from ccfs.model.errors import OperatorError
 
+EXPIRY_WARNING = timedelta(days=30)  # before any certificate expires
 CHANGE_COUNTER = ChangeCounter("trusted_certificates")
 _TABLE = schema.trusted_certificates
 

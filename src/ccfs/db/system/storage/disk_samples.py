@@ -43,6 +43,13 @@ def find_latest(connection: Connection, location_id: str) -> DiskSample | None:
     return DiskSample(sampled_at=row.sampled_at, free=row.free, size=row.size) if row else None
 
 
+def list_latest(connection: Connection) -> dict[str, DiskSample]:
+    """Return the latest measurement of each location that has one."""
+    ids = connection.execute(sa.select(schema.locations.c.id)).scalars()  # few; each takes one step of the index
+    found = {location_id: find_latest(connection, location_id) for location_id in ids}
+    return {location_id: sample for location_id, sample in found.items() if sample}
+
+
 def list_since(connection: Connection, location_id: str, since: datetime) -> list[DiskSample]:
     """Return the measurements of a location, the oldest first."""
     rows = sa.select(_TABLE).where(_TABLE.c.location_id == location_id, _TABLE.c.sampled_at >= since)
