@@ -35,7 +35,7 @@ def test_the_expiry_is_stored_with_the_node_and_logged_if_it_is_soon(database: D
         assert node is not None
         return node.certificate_expires_at
 
-    watch = ServerCertificateWatch(database, "a", path, lambda: NOW)
+    watch = ServerCertificateWatch(database, "a", path, lambda: ends - 9.5 * DAY)
     with capture_logs() as lines:
         watch()
         watch()
