@@ -7,6 +7,7 @@ import typer
 
 from ccfs.cli.common import DataFolderOption, JsonOption, add_audit_entry, open_node, print_result
 from ccfs.db.system import app_limits, tenants
+from ccfs.model.formats.numbers import parse_number
 from ccfs.model.identity.app_limits import LIMIT_NAMES, MAX_LIMIT, AppLimits
 from ccfs.model.identity.audit import AuditAction
 
@@ -57,9 +58,10 @@ def change_limits(
 def _parse_limit(name: str, text: str) -> int | None:
     if text == _DEFAULT:
         return None
-    if not (text.isascii() and text.isdecimal() and len(text) <= 10 and int(text) <= MAX_LIMIT):
+    limit = parse_number(text, MAX_LIMIT)
+    if limit is None:
         raise typer.BadParameter(f"--{name.replace('_', '-')} {text} is neither a number nor default")
-    return int(text)
+    return limit
 
 
 def _format_line(name: str, own: int | None, effective: int) -> str:

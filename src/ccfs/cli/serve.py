@@ -21,6 +21,7 @@ from ccfs.http_server.processes.supervisor import Supervisor
 from ccfs.http_server.processes.tls import TlsFiles, build_context
 from ccfs.logs import get_logger
 from ccfs.model.errors import OperatorError
+from ccfs.model.formats.numbers import parse_number
 from ccfs.server import worker_process
 from ccfs.server.data_lock import lock_data_folder
 from ccfs.server.node import Node, utc_now
@@ -224,10 +225,11 @@ def _run_workers(node: Node, heartbeat: Heartbeat, tls: TlsFiles | None) -> Iter
 
 
 def _parse_listen_address(listen: str) -> tuple[str, int]:
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
+    host, _, text = listen.rpartition(":")
+    port = parse_number(text, 65535)
+    if not host or port is None:
         raise typer.BadParameter(f"--listen {listen} is not HOST:PORT")
-    return host.strip("[]"), int(port)
+    return host.strip("[]"), port
 
 
 def _get_reachable_host(host: str) -> str:

@@ -17,6 +17,7 @@ ACTIONS: Final = {
     AuditAction.STATISTICS_VIEWED: "Viewed statistics",
     AuditAction.STATISTICS_DOWNLOADED: "Downloaded statistics as CSV",
     AuditAction.AGENT_VIEWED: "Viewed the day of an agent",
+    AuditAction.TEAM_VIEWED: "Viewed the day of all agents",
     AuditAction.BOARD_VIEWED: "Opened the wallboard",
     AuditAction.TARGETS_CHANGED: "Changed the targets of an account",
     AuditAction.REPORT_SCHEDULED: "Scheduled a report",

@@ -3,6 +3,7 @@
 import json
 from urllib.parse import urlencode
 
+from ccfs.model.identity.audit import CHANGE_ACTIONS, VIEW_ACTIONS, AuditAction
 from tests.console.call_centre_data import CallCentreData
 from tests.console.conftest import SignIn
 from tests.console.console_client import ConsoleClient
@@ -83,3 +84,10 @@ def test_the_audit_log_is_downloaded_as_csv_and_json_lines(signed_in: SignIn, ca
     assert lines[0] == "time,actor,app,account,action,target,address,call"
     assert len(lines) == len(entries) + 1
     assert lines[1].endswith(f",{CALL_ID}")
+
+
+def test_what_only_looks_at_something_is_no_change() -> None:
+    looks = ("_viewed", "_searched", "_downloaded", "_played")
+    assert [action for action in CHANGE_ACTIONS if action.endswith(looks)] == []
+    assert {AuditAction.LOCATION_MOVE_REQUESTED, AuditAction.TARGETS_CHANGED} <= set(CHANGE_ACTIONS)
+    assert AuditAction.BOARD_VIEWED in VIEW_ACTIONS

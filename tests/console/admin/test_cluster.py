@@ -27,7 +27,7 @@ def other_nodes(console_server: CcfsServer) -> None:
 def test_the_cluster_page_shows_nodes_and_locations(signed_in: SignIn, other_nodes: None) -> None:
     text = signed_in("olga").get_text("/console/cluster")
     assert "dead-node not responding" in text
-    assert "live-node active 0:0" in text
+    assert "live-node active" in text
     assert "77 ready disk /mnt/more" in text
     assert "0 accepting new files disk" in text
 

@@ -20,6 +20,8 @@ HARMFUL_ROUTES = {
     "/console/app/callback/remove",
     "/console/cluster/location/remove",
     "/console/cluster/node",
+    "/console/cluster/moves",
+    "/console/cluster/moves/state",
     "/console/cluster/node/remove",
     "/console/reports/delete",
     "/console/settings/certificates/remove",

@@ -8,6 +8,7 @@ from ccfs.console.request import ConsoleRequest
 from ccfs.db.system.console import audit
 from ccfs.db.tenant import callback_receivers
 from ccfs.model.errors import NotFound
+from ccfs.model.formats.numbers import MAX_COUNT, parse_number
 from ccfs.model.identity.audit import AuditAction
 from ccfs.web.responses.types import Response
 
@@ -19,7 +20,9 @@ async def list_receivers(request: ConsoleRequest) -> Response:
     app, accounts = request.current_app, request.app_accounts
     receivers = await request.context.query(lambda c: callback_receivers.list_receivers(c, app, accounts))
     done = request.query_params.get("done", "")
-    return request.render_page("callbacks.html", app=app, receivers=receivers, done=done if done.isdecimal() else "")
+    return request.render_page(
+        "callbacks.html", app=app, receivers=receivers, done="" if parse_number(done, MAX_COUNT) is None else done
+    )
 
 
 async def confirm_resend(request: ConsoleRequest) -> Response:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.engine import Connection
 
+from ccfs.console.admin.status import format_span
 from ccfs.console.request import ConsoleRequest
 from ccfs.console.statistics import storage
 from ccfs.db.system import clock_times, nodes
@@ -108,6 +109,7 @@ async def render_cluster(
         primary_location=request.context.primary_location.location_id,
         storage=await storage.load_storage_statistics(request),
         format_axis_size=storage.format_axis_size,
+        format_span=lambda span: format_span(request, span),
         disagreement=find_disagreement(view.clocks, bound),
     )
 

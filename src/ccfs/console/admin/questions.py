@@ -1,7 +1,5 @@
 """Questions to operators and administrators before harm: keys, users, nodes, locations, certificates."""
 
-from typing import Final
-
 from ccfs.console import labels
 from ccfs.console.admin.form_users import get_grant, get_user
 from ccfs.console.forms.confirmation import Question
@@ -9,16 +7,16 @@ from ccfs.console.request import ConsoleRequest
 from ccfs.db.system import tenants
 from ccfs.db.system.certificates import trusted_certificates
 from ccfs.model.errors import NotFound
+from ccfs.model.formats.numbers import MAX_COUNT, parse_number
 from ccfs.model.node import NodeState
 
 APPS, USERS, CLUSTER, SETTINGS = "/console/apps", "/console/users", "/console/cluster", "/console/settings"
-MAX_KEY_DIGITS: Final = 9
 
 
 async def ask_revoke_key(request: ConsoleRequest) -> Question:
     """Ask before a key is revoked, and say whether it is the app's only one or signs callbacks."""
     t, keys, text = request.translate, await _list_keys(request), request.form.get("key", "")
-    key = int(text) if text.isascii() and text.isdecimal() and len(text) <= MAX_KEY_DIGITS else 0
+    key = parse_number(text, MAX_COUNT) or 0
     if key not in keys:
         raise NotFound
     consequences = [t("Clients that use this key will be rejected from now on. This cannot be undone.")]

@@ -8,6 +8,7 @@ from ccfs.console import render
 from ccfs.console.labels import SETTING_GROUPS, SETTING_UNITS
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.system.certificates import trusted_certificates
+from ccfs.model.formats.numbers import MAX_COUNT, parse_number
 from ccfs.settings import PREFIX, Settings
 from ccfs.web.responses.types import BytesResponse
 
@@ -52,7 +53,7 @@ async def show_settings(
         groups=_list_groups(request, search, only_changed=only_changed),
         search=search,
         only_changed=only_changed,
-        imported=counts if all(text.isdecimal() for text in counts.values()) else None,
+        imported=counts if all(parse_number(text, MAX_COUNT) is not None for text in counts.values()) else None,
         certificates=await context.query(trusted_certificates.list_certificates),
         now=context.now(),
         database="SQLite" if context.database.is_sqlite else "PostgreSQL",

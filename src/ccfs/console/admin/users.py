@@ -9,6 +9,7 @@ from ccfs.console.admin.form_users import get_grant, get_user
 from ccfs.console.admin.questions import ask_reset_user
 from ccfs.console.forms import confirmation, notes
 from ccfs.console.login.attempts import requires_password
+from ccfs.console.login.second_factor import lacks_second_factor
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.system.console import audit, sessions, users
 from ccfs.model.errors import NotFound, OperatorError
@@ -28,12 +29,14 @@ async def _render_page(
     snapshot, apps = await request.context.get_tenant_snapshot(), await request.list_apps()
     settings, now = request.context.settings, request.context.now()
     idle, lifetime = timedelta(seconds=settings.session_idle_seconds), timedelta(seconds=settings.session_seconds)
+    listed = await request.context.query(users.list_all)
     return request.render_page(
         "users.html",
         status,
         problem,
         field,
-        users=await request.context.query(users.list_all),
+        users=listed,
+        must_set_up={user.id for user in listed if lacks_second_factor(settings, user)},
         session_counts=await request.context.query(lambda c: sessions.count_active(c, now, idle, lifetime)),
         apps={app.id: app for app in apps},
         scopes=[(app, account) for app in apps for account in ("", *snapshot.accounts.get(app.id, {}))],

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
-from ccfs.console.calls.search import choose_scope, render_no_accounts
+from ccfs.console.account_page import show_account_page
 from ccfs.console.calls.search_form import InvalidSearch
 from ccfs.console.request import AccountScope, ConsoleRequest
 from ccfs.db.tenant import annotations
 from ccfs.db.tenant.annotations import MAX_SEARCHED, AnnotationSearch, FoundAnnotation
+from ccfs.model.formats.numbers import MAX_ID, parse_number
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Permission
 from ccfs.web.responses.types import Response
@@ -23,35 +24,28 @@ FIELD_NAMES: Final = ("text", "tag", "author", "from", "to")
 
 async def show_annotations(request: ConsoleRequest) -> Response:
     """Show the annotations of an account that match, the newest first."""
-    scopes = await request.list_scopes(Permission.LISTEN)
-    if not scopes:
-        return render_no_accounts(request)
-    scope = choose_scope(request, scopes)
     fields = {name: request.query_params.get(name, "").strip()[:MAX_LENGTH] for name in FIELD_NAMES}
-    problem, found = "", list[FoundAnnotation]()
-    try:
+
+    async def load(scope: AccountScope) -> list[FoundAnnotation]:
         search = _parse_search(fields, scope, request.context.now(), request.query_params.get("cursor", ""))
-    except InvalidSearch as error:
-        problem = request.translate(str(error))
-    else:
         given = urlencode({name: value for name, value in fields.items() if value})
         if search.cursor is None:
             await request.audit_action(AuditAction.ANNOTATIONS_SEARCHED, given, scope)
-        found = await request.context.query(
+        return await request.context.query(
             lambda connection: annotations.search(connection, scope.app, search, PAGE_SIZE + 1)
         )
-    shown, last = found[:PAGE_SIZE], found[PAGE_SIZE - 1] if len(found) > PAGE_SIZE else None
-    return request.render_page(
-        "annotations.html",
-        400 if problem else 200,
-        scopes=scopes,
-        scope=scope,
-        fields=fields,
-        found=shown,
-        problem=problem,
-        most=MAX_SEARCHED,
-        next_page_url=_build_next_page_url(scope, fields, last) if last else "",
-    )
+
+    def build_values(scope: AccountScope, loaded: list[FoundAnnotation] | None) -> dict[str, Any]:
+        found = loaded or []
+        last = found[PAGE_SIZE - 1] if len(found) > PAGE_SIZE else None
+        return {
+            "fields": fields,
+            "found": found[:PAGE_SIZE],
+            "most": MAX_SEARCHED,
+            "next_page_url": _build_next_page_url(scope, fields, last) if last else "",
+        }
+
+    return await show_account_page(request, Permission.LISTEN, "annotations.html", load, build_values)
 
 
 def _parse_search(fields: Mapping[str, str], scope: AccountScope, now: datetime, cursor: str) -> AnnotationSearch:
@@ -99,6 +93,5 @@ def _parse_cursor(text: str) -> tuple[datetime, int] | None:
         created_at = datetime.fromisoformat(instant[:40])
     except ValueError:
         return None
-    if created_at.tzinfo is None or not number.isdecimal() or len(number) > 18:
-        return None
-    return created_at, int(number)
+    annotation_id = parse_number(number, MAX_ID)
+    return None if created_at.tzinfo is None or annotation_id is None else (created_at, annotation_id)

@@ -10,6 +10,7 @@ from ccfs.db.system.console import audit
 from ccfs.db.tenant import annotations
 from ccfs.db.tenant.annotations import AddResult
 from ccfs.model.errors import NotFound
+from ccfs.model.formats.numbers import MAX_ID, parse_number
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Permission
 from ccfs.model.recordings.annotation import format_offset
@@ -106,10 +107,10 @@ async def _reject(
 
 
 def _get_annotation_id(request: ConsoleRequest) -> int:
-    text = request.form.get("annotation", "")
-    if not text.isdecimal() or len(text) > 18:
+    annotation_id = parse_number(request.form.get("annotation", ""), MAX_ID)
+    if annotation_id is None:
         raise NotFound
-    return int(text)
+    return annotation_id
 
 
 def _get_allowed_author(request: ConsoleRequest) -> str | None:

@@ -58,14 +58,15 @@ async def show_search(request: ConsoleRequest) -> Response:
 
 
 def choose_scope(request: ConsoleRequest, scopes: list[AccountScope]) -> AccountScope:
-    """Return the account that the query names, else the one last viewed, else the first.
+    """Return the account that the query names, else the first of the app that it names, else the one last viewed, else the first.
 
     Raise NotFound if the named one is not among them.
     """
     name, last = request.query_params.get("account"), request.current_user.preferences.account
     if name is not None:
         return get_scope(scopes, name)
-    return next((scope for scope in scopes if scope.name == last), scopes[0])
+    of_app = [scope for scope in scopes if scope.app.ak == request.query_params.get("app")]
+    return next((scope for scope in scopes if scope.name == last and not of_app), (of_app or scopes)[0])
 
 
 def render_no_accounts(request: ConsoleRequest) -> Response:

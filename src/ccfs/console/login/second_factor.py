@@ -5,6 +5,8 @@ from typing import Final
 from markupsafe import Markup
 
 from ccfs.console.request import ConsoleRequest
+from ccfs.model.identity.user import User
+from ccfs.settings import Settings
 
 SETUP_PATH: Final = "/console/account"
 MAX_URI_LENGTH: Final = (
@@ -16,8 +18,12 @@ _ALLOWED_PATHS: Final = frozenset((SETUP_PATH, f"{SETUP_PATH}/totp", f"{SETUP_PA
 
 def must_set_up(request: ConsoleRequest) -> bool:
     """Return whether the user has a role that requires a second factor, signs in by password, and has no second factor."""
-    user, settings = request.user, request.context.settings
-    if user is None or user.has_second_factor or not user.has_password or not settings.password_login:
+    return request.user is not None and lacks_second_factor(request.context.settings, request.user)
+
+
+def lacks_second_factor(settings: Settings, user: User) -> bool:
+    """Return whether a user must set up a second factor before doing anything else."""
+    if user.has_second_factor or not user.has_password or not settings.password_login:
         return False
     return any(grant.role in settings.second_factor_roles for grant in user.grants)
 

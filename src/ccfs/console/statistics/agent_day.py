@@ -19,7 +19,7 @@ from ccfs.db.tenant.calls import call_lookup, call_search
 from ccfs.db.tenant.calls.statistics import agent_states
 from ccfs.db.tenant.calls.statistics.agent_states import OperationRow
 from ccfs.model.calls.agent_operation import AgentOperationType
-from ccfs.model.calls.agent_time import AgentTimes
+from ccfs.model.calls.agent_time import AgentTimes, merge_times
 from ccfs.model.calls.call import Call, build_call, leg_talk_seconds
 from ccfs.model.calls.cdr import Cdr
 from ccfs.model.calls.search import CallSearch, SearchOrder
@@ -119,7 +119,7 @@ async def show_team(request: ConsoleRequest) -> Response:
     scope, queue = choose_scope(request, scopes), parameters.get("queue", "").strip()[:MAX_NAME_LENGTH]
     viewed = parse_day(parameters.get("day", ""), scope, request.context.now())
     target = f"{viewed.day}" + (f" queue={queue}" if queue else "")
-    await request.audit_action(AuditAction.AGENT_VIEWED, target, scope)
+    await request.audit_action(AuditAction.TEAM_VIEWED, target, scope)
     lines, queues, hours = await request.context.query(partial(_load_team, scope, queue, viewed))
     return request.render_page(
         "team.html",
@@ -131,6 +131,7 @@ async def show_team(request: ConsoleRequest) -> Response:
         lines=lines,
         hours=hours,
         max_team=MAX_TEAM,
+        totals=merge_times(line.times for line in lines),
         format_sum=partial(charts_of_calls.format_long_duration, request),
     )
 

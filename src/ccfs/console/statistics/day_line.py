@@ -19,7 +19,7 @@ from ccfs.model.exports.time_window import TimeWindow
 
 LINE_WIDTH: Final = 1000
 MIN_BAR_WIDTH: Final = 1.5  # so that a short call stays visible
-MAX_HOUR_LABELS: Final = 13
+MAX_HOUR_LABELS: Final = 9  # more would touch each other beside the columns of a team
 HOUR: Final = timedelta(hours=1)
 
 

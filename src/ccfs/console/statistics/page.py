@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 from urllib.parse import urlencode
 
 from sqlalchemy.engine import Connection
 
-from ccfs.console.calls.search import choose_scope, render_no_accounts
-from ccfs.console.calls.search_form import InvalidSearch
+from ccfs.console.account_page import show_account_page
 from ccfs.console.labels import STATISTICS_PERIODS, STEPS
 from ccfs.console.request import AccountScope, ConsoleRequest
 from ccfs.console.statistics import charts_of_calls, periods
@@ -47,41 +47,41 @@ class StatisticsView:
 
 async def show_statistics(request: ConsoleRequest) -> Response:
     """Show the statistics page, whose URL holds account, period, step, direction, queue and agent."""
-    scopes, parameters = await request.list_scopes(Permission.SEARCH), request.query_params
-    if not scopes:
-        return render_no_accounts(request)
-    scope, chosen = choose_scope(request, scopes), parse_filter(parameters)
-    problem, view = "", None
-    fields: Mapping[str, str] = {name: parameters.get(name, "") for name in ("period", "from", "to", "step")}
-    try:
-        period = periods.parse_period(parameters, scope.zone, request.context.now())
-        fields = period.fields
+    chosen = parse_filter(request.query_params)
+
+    async def load(scope: AccountScope) -> StatisticsView:
+        period = periods.parse_period(request.query_params, scope.zone, request.context.now())
         await _audit_view(request, scope, period, chosen)
-        view = await request.context.query(partial(load_view, request, scope, period, chosen))
-    except InvalidSearch as error:
-        problem = request.translate(str(error))
+        return await request.context.query(partial(load_view, request, scope, period, chosen))
+
+    def build_values(scope: AccountScope, view: StatisticsView | None) -> dict[str, Any]:
+        return _build_values(request, scope, chosen, view)
+
+    return await show_account_page(request, Permission.SEARCH, "statistics.html", load, build_values)
+
+
+def _build_values(
+    request: ConsoleRequest, scope: AccountScope, chosen: CallFilter, view: StatisticsView | None
+) -> dict[str, Any]:
+    typed = {name: request.query_params.get(name, "") for name in ("period", "from", "to", "step")}
+    fields: Mapping[str, str] = view.period.fields if view else typed
     query = {"account": scope.name, **{name: value for name, value in fields.items() if value}}
-    return request.render_page(
-        "statistics.html",
-        400 if problem else 200,
-        scopes=scopes,
-        scope=scope,
-        chosen=chosen,
-        fields=fields,
-        view=view,
-        problem=problem,
-        period_labels=STATISTICS_PERIODS,
-        steps=STEPS,
-        target=scope.account.service_level_seconds,
-        page_query=urlencode(query | chosen.parameters),
-        base_query=urlencode(query),
-        last_day=f"{view.slots[-1].window.begin.astimezone(scope.zone):%Y-%m-%d}" if view else "",
-        may_download=request.has_permission_in(Permission.DOWNLOAD, scope),
-        format_count=lambda number: f"{number:,g}",
-        format_share=lambda share: f"{100 * share:g}%",
-        format_time=partial(charts_of_calls.format_short_duration, request),
-        format_sum=partial(charts_of_calls.format_long_duration, request),
-    )
+    return {
+        "chosen": chosen,
+        "fields": fields,
+        "view": view,
+        "period_labels": STATISTICS_PERIODS,
+        "steps": STEPS,
+        "target": scope.account.service_level_seconds,
+        "page_query": urlencode(query | chosen.parameters),
+        "base_query": urlencode(query),
+        "last_day": f"{view.slots[-1].window.begin.astimezone(scope.zone):%Y-%m-%d}" if view else "",
+        "may_download": request.has_permission_in(Permission.DOWNLOAD, scope),
+        "format_count": lambda number: f"{number:,g}",
+        "format_share": lambda share: f"{100 * share:g}%",
+        "format_time": partial(charts_of_calls.format_short_duration, request),
+        "format_sum": partial(charts_of_calls.format_long_duration, request),
+    }
 
 
 def parse_filter(parameters: Mapping[str, str]) -> CallFilter:

@@ -21,6 +21,7 @@ class AuditAction(StrEnum):
     STATISTICS_VIEWED = auto()
     STATISTICS_DOWNLOADED = auto()
     AGENT_VIEWED = auto()
+    TEAM_VIEWED = auto()
     BOARD_VIEWED = auto()
     TARGETS_CHANGED = auto()
     REPORT_SCHEDULED = auto()
@@ -102,7 +103,12 @@ VIEW_ACTIONS: Final = (
     AuditAction.CALLS_SEARCHED,
     AuditAction.CALL_VIEWED,
     AuditAction.STATISTICS_VIEWED,
+    AuditAction.STATISTICS_DOWNLOADED,
+    AuditAction.AGENT_VIEWED,
+    AuditAction.TEAM_VIEWED,
+    AuditAction.BOARD_VIEWED,
     AuditAction.WAVEFORM_VIEWED,
+    AuditAction.ANNOTATIONS_SEARCHED,
     AuditAction.CALLS_DOWNLOADED,
     AuditAction.AUDIT_LOG_DOWNLOADED,
 )

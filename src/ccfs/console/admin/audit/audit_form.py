@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from ccfs.console.audit_labels import AUDIT_PERIODS
 from ccfs.console.request import ConsoleRequest
+from ccfs.model.formats.numbers import MAX_ID, parse_number
 from ccfs.model.identity.audit import (
     CHANGE_ACTIONS,
     HEARD_ACTIONS,
@@ -59,7 +60,7 @@ async def parse_form(request: ConsoleRequest, limit: int = 100) -> AuditForm:
         actions=_parse_actions(fields["action"]),
         call_id=fields["call"],
         scopes=get_scopes(request),
-        before_row=int(before) if before.isascii() and before.isdecimal() and len(before) < 19 else None,
+        before_row=parse_number(before, MAX_ID),
         limit=limit,
     )
     return AuditForm(query=query, fields=fields, zone=zone, zones=zones)

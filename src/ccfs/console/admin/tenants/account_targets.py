@@ -7,6 +7,7 @@ from ccfs.console.request import ConsoleRequest
 from ccfs.db.system import tenants
 from ccfs.db.system.console import audit
 from ccfs.model.calls.statistics import MAX_TARGET_SECONDS
+from ccfs.model.formats.numbers import parse_number
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.tenancy import MAX_AFTER_CALL_SECONDS
 from ccfs.web.responses.types import Response
@@ -15,8 +16,8 @@ from ccfs.web.responses.types import Response
 async def change_targets(request: ConsoleRequest) -> Response:
     """Set the targets of an account. Its statistics of after-call work are then added up again."""
     scope = request.current_scope
-    seconds = _parse_seconds(request.form.get("service_level", ""), MAX_TARGET_SECONDS)
-    after_call = _parse_seconds(request.form.get("after_call", ""), MAX_AFTER_CALL_SECONDS)
+    seconds = parse_number(request.form.get("service_level", "").strip(), MAX_TARGET_SECONDS)
+    after_call = parse_number(request.form.get("after_call", "").strip(), MAX_AFTER_CALL_SECONDS)
     if not seconds or after_call is None:
         problem = "Enter whole seconds: 1 to {target} for the service level, 0 to {limit} for after-call work."
         text = request.translate(problem, target=MAX_TARGET_SECONDS, limit=MAX_AFTER_CALL_SECONDS)
@@ -30,10 +31,3 @@ async def change_targets(request: ConsoleRequest) -> Response:
     await request.context.transaction(change)
     request.context.tenant_cache.invalidate()
     return request.redirect("/console/apps")
-
-
-def _parse_seconds(text: str, most: int) -> int | None:
-    text = text.strip()
-    if not (text.isascii() and text.isdecimal() and len(text) < 7):
-        return None
-    return int(text) if int(text) <= most else None

@@ -8,6 +8,7 @@ from ccfs.console.labels import LIMITS
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.system import app_limits
 from ccfs.db.system.console import audit
+from ccfs.model.formats.numbers import parse_number
 from ccfs.model.identity.app_limits import LIMIT_NAMES, MAX_LIMIT, AppLimits, AppUse
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.tenancy import App
@@ -66,4 +67,4 @@ async def save_limits(request: ConsoleRequest, app: App, limits: AppLimits) -> R
 
 
 def _is_limit(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= 10 and int(text) <= MAX_LIMIT
+    return parse_number(text, MAX_LIMIT) is not None

@@ -12,13 +12,13 @@ from ccfs.db.system.console import audit
 from ccfs.db.system.tenants import NameTaken
 from ccfs.model.errors import NotFound, OperatorError
 from ccfs.model.exports.callback_url import parse_callback_url
+from ccfs.model.formats.numbers import MAX_COUNT, parse_number
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.names import is_valid_name
 from ccfs.model.identity.tenancy import MAX_VDN_ID, App, is_time_zone
 from ccfs.web.responses.types import BytesResponse, Response
 
 MAX_NOTE_LENGTH = 500  # characters
-MAX_NUMBER_DIGITS = 10
 
 Change = Callable[[Connection], None]
 
@@ -79,7 +79,7 @@ async def change_zone(request: ConsoleRequest) -> Response:
 async def change_vdn(request: ConsoleRequest) -> Response:
     """Move a VDN to another account of its app, or change its CC."""
     app, account_id = request.current_app, request.form.get("account", "")
-    vdn_id, old_cc, cc_id = (_parse_number(request.form.get(name, "")) for name in ("vdn", "old_cc", "cc"))
+    vdn_id, old_cc, cc_id = (parse_number(request.form.get(name, ""), MAX_VDN_ID) for name in ("vdn", "old_cc", "cc"))
     if vdn_id is None or old_cc is None or cc_id is None:
         problem = request.translate("The VDN and the CC must be numbers.")
         return await _render_page(request, app, 400, problem, "cc")
@@ -121,7 +121,7 @@ async def unbind_callback(request: ConsoleRequest) -> Response:
 
 async def describe_key(request: ConsoleRequest) -> Response:
     """Set the name and the note of a key."""
-    app, key = request.current_app, _parse_number(request.form.get("key", ""))
+    app, key = request.current_app, parse_number(request.form.get("key", ""), MAX_COUNT)
     name, note = (request.form.get(field, "").strip() for field in ("name", "note"))
     if name and not is_valid_name(name):
         problem = request.translate("The name must have 1 to 64 characters.")
@@ -153,8 +153,3 @@ async def _change(request: ConsoleRequest, app: App, action: AuditAction, target
         raise NotFound from None
     request.context.tenant_cache.invalidate()
     return request.redirect("/console/app", app=app.ak, done="yes")
-
-
-def _parse_number(text: str) -> int | None:
-    is_number = text.isascii() and text.isdecimal() and len(text) <= MAX_NUMBER_DIGITS and int(text) <= MAX_VDN_ID
-    return int(text) if is_number else None

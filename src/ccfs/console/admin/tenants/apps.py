@@ -13,6 +13,7 @@ from ccfs.db.system import tenants
 from ccfs.db.system.console import audit
 from ccfs.db.system.tenants import NameTaken, VdnTaken
 from ccfs.model.errors import NotFound
+from ccfs.model.formats.numbers import MAX_COUNT, parse_number
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.names import is_valid_name
 from ccfs.model.identity.tenancy import DEFAULT_ZONE, MAX_VDN_ID, Account, App, Vdn, is_account_id, is_time_zone
@@ -124,10 +125,10 @@ async def revoke_older_keys(request: ConsoleRequest) -> Response:
 
 async def revoke_key(request: ConsoleRequest) -> Response:
     """Revoke a key of an app."""
-    key_id = request.form.get("key", "")
-    if not (key_id.isascii() and key_id.isdecimal() and len(key_id) < 10):
+    key = parse_number(request.form.get("key", ""), MAX_COUNT)
+    if key is None:
         raise NotFound
-    await _change_tenants(request, partial(_revoke_key, request=request, key=int(key_id)))
+    await _change_tenants(request, partial(_revoke_key, request=request, key=key))
     return request.redirect("/console/apps")
 
 
@@ -169,7 +170,7 @@ def _find_account_problem(account_id: str, vdn_id: str, zone: str) -> tuple[str,
     elif not is_time_zone(zone):
         field = "zone"
         problem = "Enter a time zone name such as Europe/London."
-    elif not (vdn_id.isascii() and vdn_id.isdecimal() and len(vdn_id) <= 10 and int(vdn_id) <= MAX_VDN_ID):
+    elif parse_number(vdn_id, MAX_VDN_ID) is None:
         field = "vdn"
         problem = "The VDN must be a number."
     return field, problem
