@@ -56,6 +56,12 @@ def objects(console_server: CcfsServer, call_centre: CallCentreData) -> None:
         users.create_setup_link(connection, SETUP_TOKEN, nick, now + timedelta(days=1))
 
 
+LOCATION_MOVES: dict[RouteKey, Fields] = {
+    ("POST", "/console/cluster/moves"): {"source": "0", "target": "0"},
+    ("POST", "/console/cluster/moves/state"): {"move": "x", "state": "paused"},
+}
+
+
 def build_requests(server: CcfsServer, call_centre: CallCentreData) -> dict[RouteKey, Fields]:
     """Return fields with which each route answers whoever may call it. Forms are invalid where a valid one would change much."""
     account, app = {"account": call_centre.account_param}, {"app": call_centre.acme.ak}
@@ -103,8 +109,7 @@ def build_requests(server: CcfsServer, call_centre: CallCentreData) -> dict[Rout
         ("POST", "/console/cluster/node/remove"): {"node": node.id},
         ("POST", "/console/cluster/location/add"): {"location": "x"},
         ("POST", "/console/cluster/location/remove"): {"location": "0"},
-        ("POST", "/console/cluster/moves"): {"source": "0", "target": "0"},
-        ("POST", "/console/cluster/moves/state"): {"move": "x", "state": "paused"},
+        **LOCATION_MOVES,
         ("POST", "/console/apps/key"): app,
         ("POST", "/console/apps/revoke"): app | {"key": "999999999"},
         ("POST", "/console/apps/revoke-older"): app | {"older_than": str(oldest_key)},

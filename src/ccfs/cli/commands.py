@@ -52,7 +52,7 @@ def _load(branch: typer.Typer, name: str) -> None:
 
             branch.add_typer(trust.trust_commands, name=name)
         case "location":
-            from ccfs.cli.location import commands as location
+            from ccfs.cli import location
 
             branch.add_typer(location.location_commands, name=name)
         case "ingest":

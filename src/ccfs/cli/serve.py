@@ -29,7 +29,6 @@ from ccfs.server.node_keys import raise_if_keys_do_not_match
 from ccfs.server.node_status import WRITE_SECONDS
 from ccfs.server.unreadable_secrets import log_damaged_secrets
 from ccfs.server.web_entry import run_web_process
-from ccfs.workers.base import Worker
 from ccfs.workers.heartbeat import Heartbeat
 from ccfs.workers.loop import WorkLoop
 from ccfs.workers.maintenance.cleanup import delete_old_bulk_downloads, repair_times, run_cleanup
@@ -165,12 +164,7 @@ def _run_workers(node: Node, heartbeat: Heartbeat, tls: TlsFiles | None) -> Iter
     if node.settings.ssl_trust_all:
         get_logger().warning("certificates of callback receivers are not verified", action="ssl_trust_all")
     callback_worker = worker_process.build_callback_worker(node, heartbeat)
-    workers: list[Worker] = [
-        worker_process.build_export_worker(node, heartbeat, callback_worker.wake) for _ in range(EXPORT_WORKERS)
-    ]
-    workers.append(worker_process.build_bulk_download_worker(node, heartbeat))
-    workers.append(worker_process.build_report_worker(node, heartbeat))
-    workers.append(worker_process.build_move_worker(node, heartbeat))
+    workers = worker_process.build_job_workers(node, heartbeat, callback_worker.wake, EXPORT_WORKERS)
     mover_loop = WorkLoop([("move_to_tier", lambda: _move_to_tier(node, heartbeat, mover_loop))], MOVE_INTERVAL_SECONDS)
     clocks = worker_process.build_clock_guard(node)
     cleanup_loop = WorkLoop(

@@ -15,6 +15,7 @@ from ccfs.server import config
 from ccfs.server.node import Node, utc_now
 from ccfs.server.node_status import StatusWriter
 from ccfs.web.readiness import FAULT_REASONS
+from ccfs.workers.base import Worker
 from ccfs.workers.bulk.worker import BulkDownloadWorker, BulkWorkerDeps
 from ccfs.workers.callbacks import worker
 from ccfs.workers.callbacks.http_client import CallbackHttpClient
@@ -73,6 +74,16 @@ class SenderDirectory:
         prefixes = self._snapshot.callback_prefixes.get(app, {})
         key = self._snapshot.signing_keys.get(app)
         return CallbackIdentity(key=key, prefixes=list(prefixes), private_hosts=list_private_hosts(prefixes))
+
+
+def build_job_workers(node: Node, heart: Heartbeat, on_export: Callable[[], None], export_workers: int) -> list[Worker]:
+    """Return the workers of exports, bulk downloads, reports and moves; those of exports call `on_export` after each."""
+    return [
+        *(build_export_worker(node, heart, on_export) for _ in range(export_workers)),
+        build_bulk_download_worker(node, heart),
+        build_report_worker(node, heart),
+        build_move_worker(node, heart),
+    ]
 
 
 def build_export_worker(node: Node, heart: Heartbeat, ready: Callable[[], None]) -> ExportWorker:

@@ -57,7 +57,7 @@ def forecast_full(samples: Sequence[DiskSample], min_free: int) -> DiskForecast 
 
 
 def _since_resize(samples: Sequence[DiskSample]) -> Sequence[DiskSample]:
-    """Return the last samples of one size: a disk that was enlarged, or exchanged, begins anew."""
+    """Return the last samples of one size: a disk that was enlarged, or exchanged, begins from scratch."""
     size = samples[-1].size
     start = next((index + 1 for index in range(len(samples) - 1, -1, -1) if samples[index].size != size), 0)
     return samples[start:]

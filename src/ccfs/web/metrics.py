@@ -59,6 +59,11 @@ class WebMetrics:
         )
         self.deliveries = self._build_database_gauge("ccfs_deliveries", "Callback deliveries by state.", "state")
         self.nodes = self._build_database_gauge("ccfs_nodes", "Nodes on the database by state.", "state")
+        self._add_expiry_metrics(registry)
+        # Looking up labels is expensive.
+        self._labelled_metrics: dict[tuple[str, int, str], tuple[Counter, Counter, Histogram]] = {}
+
+    def _add_expiry_metrics(self, registry: CollectorRegistry) -> None:
         self.certificate_expiry = self._build_database_gauge(
             "ccfs_server_certificate_expiry_timestamp_seconds",
             "Unix time at which the certificate of a node's TLS server expires.",
@@ -73,8 +78,6 @@ class WebMetrics:
             registry=registry,
             multiprocess_mode="max",
         )
-        # Looking up labels is expensive.
-        self._labelled_metrics: dict[tuple[str, int, str], tuple[Counter, Counter, Histogram]] = {}
 
     def _add_app_metrics(self, registry: CollectorRegistry) -> None:
         self.app_requests_in_flight = Gauge(
