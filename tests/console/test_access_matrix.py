@@ -56,7 +56,9 @@ def objects(console_server: CcfsServer, call_centre: CallCentreData) -> None:
         users.create_setup_link(connection, SETUP_TOKEN, nick, now + timedelta(days=1))
 
 
-LOCATION_MOVES: dict[RouteKey, Fields] = {
+LOCATION_FORMS: dict[RouteKey, Fields] = {
+    ("POST", "/console/cluster/location/add"): {"location": "x"},
+    ("POST", "/console/cluster/location/remove"): {"location": "0"},
     ("POST", "/console/cluster/moves"): {"source": "0", "target": "0"},
     ("POST", "/console/cluster/moves/state"): {"move": "x", "state": "paused"},
 }
@@ -107,9 +109,7 @@ def build_requests(server: CcfsServer, call_centre: CallCentreData) -> dict[Rout
         ("POST", "/console/account/sessions"): {"all": "yes"},
         ("POST", "/console/users/sessions"): {"user": "basil"},
         ("POST", "/console/cluster/node/remove"): {"node": node.id},
-        ("POST", "/console/cluster/location/add"): {"location": "x"},
-        ("POST", "/console/cluster/location/remove"): {"location": "0"},
-        **LOCATION_MOVES,
+        **LOCATION_FORMS,
         ("POST", "/console/apps/key"): app,
         ("POST", "/console/apps/revoke"): app | {"key": "999999999"},
         ("POST", "/console/apps/revoke-older"): app | {"older_than": str(oldest_key)},
