@@ -92,7 +92,7 @@ def test_an_agent_s_day_has_totals_and_links_its_calls(signed_in: SignIn, add_ac
     assert "The switch reported no agents" in olga.get_text(
         f"/console/team?account={account}&day=2026-03-29&queue=none"
     )
-    assert "Nothing is known of this agent" in olga.get_text(f"/console/agent?account={account}&agent=nobody")
+    assert "No data for this agent" in olga.get_text(f"/console/agent?account={account}&agent=nobody")
     assert "Viewed the day of an agent 700 2026-03-29" in olga.get_text("/console/audit?actor=olga")
 
 

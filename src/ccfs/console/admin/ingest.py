@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.console.admin import source_files
 from ccfs.console.admin.source_files import SourceFileStatus
+from ccfs.console.admin.status import format_span
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.system import ingest_totals
 from ccfs.db.system.console import audit
@@ -97,6 +98,7 @@ async def _render_page(request: ConsoleRequest, status: int = 200, problem: str 
         waiting_files=sum(map(_count_waiting_files, statuses)),
         statuses=statuses,
         now=context.now(),
+        format_span=lambda span: format_span(request, span),
         max_rows=MAX_TABLE_ROWS,
         problem=problem,
         done=request.query_params.get("done", ""),

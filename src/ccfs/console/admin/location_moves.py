@@ -73,7 +73,7 @@ async def change_move(request: ConsoleRequest) -> Response:
         return is_changed
 
     if not await request.context.transaction(change):
-        return await _render_moves(request, 400, request.translate("This move has ended or changed meanwhile."))
+        return await _render_moves(request, 400, request.translate("This move has already ended or changed."))
     return request.redirect(MOVES)
 
 
@@ -173,7 +173,7 @@ async def _find_problem(request: ConsoleRequest) -> tuple[str, str]:
         )
     )
     if unable:
-        untried = t("it has not tried yet; repeat this in half a minute")
+        untried = t("has not been checked yet; try again in half a minute")
         reasons = "; ".join(f"{reader.node_id}: {reader.failure or untried}" for reader in unable)
         problem = t("Nodes cannot read location {name}, so recordings there could not be played:", name=target.id)
         return f"{problem} {reasons}", "target"

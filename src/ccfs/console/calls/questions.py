@@ -22,7 +22,7 @@ async def ask_delete_annotation(request: ConsoleRequest) -> Question:
         title=t("Delete the annotation at {time}?", time=format_offset(annotation.offset_ms)),
         consequences=(
             t("{author} wrote: {comment}", author=annotation.author, comment=annotation.text),
-            t("It is deleted for everyone. This cannot be undone."),
+            t("It is deleted for all users. This cannot be undone."),
         ),
         action=t("Delete annotation"),
         cancel_path=f"/console/call?{call}",

@@ -111,7 +111,7 @@ async def ask_delete_report(request: ConsoleRequest) -> Question:
     t, scope = request.translate, request.current_scope
     return Question(
         title=t("Delete the scheduled report?"),
-        consequences=(t("It is no longer made or mailed. Reports that were made are kept."),),
+        consequences=(t("No further reports are created or sent. Existing reports are kept."),),
         action=t("Delete"),
         cancel_path=f"/console/reports?{urlencode({'account': scope.name})}",
     )
