@@ -2,12 +2,15 @@
 
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from ccfs import settings
-from ccfs.server.node import Node
+from ccfs.db.system.console import audit
+from ccfs.model.identity.audit import AuditAction, AuditQuery
+from ccfs.server.node import Node, utc_now
 from tests.blobs.s3_locations import BUCKET, list_keys, make_location_config
 from tests.cli.command import CommandResult, run_ccfs
 from tests.servers import S3_KEYS
@@ -138,3 +141,22 @@ def test_an_invalid_location_command_is_rejected_with_the_reason(
     assert done.code == 1
     assert reason in done.err
     assert S3_KEYS[1] not in done.err
+
+
+def test_a_location_is_removed_once_it_drains_and_nothing_refers_to_it(location_setup: LocationSetup) -> None:
+    location_setup.add_bucket()
+    in_use = location_setup.run_location("remove", "0", CCFS_PRIMARY_LOCATION="1")
+    assert (in_use.code, "recordings" in in_use.err, "exports" in in_use.err) == (1, True, True)
+    assert "primary location" in location_setup.run_location("remove", "0").err
+    assert "older files are moved to" in location_setup.run_location("remove", "1", CCFS_TIER_TO="1").err
+    assert "ccfs location drain 1" in location_setup.run_location("remove", "1").err
+    assert location_setup.run_location("drain", "1").code == 0
+    assert location_setup.run_location("remove", "1", "--json").json == {"removed": "1"}
+    assert "unknown location 1" in location_setup.run_location("remove", "1").err
+    with location_setup.node.database.read_transaction() as connection:
+        entries = audit.list_entries(connection, AuditQuery(begin=utc_now() - timedelta(hours=1), end=utc_now()))
+    assert [(entry.actor, entry.action) for _, entry in reversed(entries)] == [
+        ("ccfs location add", AuditAction.LOCATION_ADDED),
+        ("ccfs location drain", AuditAction.LOCATION_DRAINED),
+        ("ccfs location remove", AuditAction.LOCATION_REMOVED),
+    ]
