@@ -962,6 +962,20 @@ sa.Index(
     sqlite_where=_bulk_download_is_leased,
     postgresql_where=_bulk_download_is_leased,
 )
+saved_searches = sa.Table(  # of the calls of an account (tenant/saved_searches.py)
+    "saved_searches",
+    METADATA,
+    _text("id", primary_key=True),
+    _app(),
+    _text("account_id"),
+    _number("owner"),  # users.id; 0: shared within the account
+    sa.Column("author", sa.Integer, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    _text("name"),
+    _text("name_key"),  # as names are compared
+    _text("query"),
+    _instant("saved_at"),
+    sa.UniqueConstraint("app", "account_id", "owner", "name_key"),
+)
 report_schedules = sa.Table(  # reports that are due again and again (tenant/report_schedules.py)
     "report_schedules",
     METADATA,

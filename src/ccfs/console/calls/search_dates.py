@@ -16,8 +16,16 @@ _DOTTED_DAY: Final = re.compile(_BEFORE + r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})
 _DAY_MONTH: Final = re.compile(_BEFORE + r"(?P<day>\d{1,2}) ?" + _MONTH + "(?:,? " + _YEAR + ")?" + _AFTER, _FLAGS)
 _MONTH_DAY: Final = re.compile(_BEFORE + _MONTH + r" (?P<day>\d{1,2})(?:,? " + _YEAR + ")?" + _AFTER, _FLAGS)
 _CHINESE: Final = re.compile(r"(?:(?P<year>\d{4})年)?(?P<month>\d{1,2})月(?P<day>\d{1,2})[日号]", re.ASCII)
+_PERIODS: Final = {"today": "today", "yesterday": "yesterday", "今天": "today", "昨天": "yesterday"}
 _NAMED: Final = re.compile(r"\b(?:today|yesterday)\b|今天|昨天|前天", re.IGNORECASE)
 MAX_LENGTH: Final = 200  # of a text in which a day is looked for
+
+
+def extract_named_period(text: str) -> tuple[str, str]:
+    """Return the period that a text names, "today" or "yesterday", and the text without it; "" if it names none."""
+    match = _NAMED.search(text[:MAX_LENGTH])
+    period = _PERIODS.get(match[0].lower(), "") if match else ""
+    return (period, _cut(text[:MAX_LENGTH], match)) if match and period else ("", text)
 
 
 def extract_day(text: str, today: date) -> tuple[date | None, str]:

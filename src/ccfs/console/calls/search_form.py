@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
-from ccfs.console.calls.search_dates import extract_day
+from ccfs.console.calls.search_dates import extract_day, extract_named_period
 from ccfs.model.calls.call import MAX_TALK_SECONDS, Direction
 from ccfs.model.calls.search import CallSearch, SearchCursor, SearchOrder
 from ccfs.model.exports.time_window import SECOND, InvalidTime, InvalidWindow, TimeWindow, build_window, to_local
@@ -98,7 +98,11 @@ def format_cursor(cursor: SearchCursor) -> str:
 
 
 def _move_day(fields: dict[str, str], today: date) -> None:
-    """Move a day from the search field to the fields of the period."""
+    """Move a day from the search field to the fields of the period. "Today" remains relative, for a search that is saved."""
+    period, rest = extract_named_period(fields["q"])
+    if period:
+        fields |= {"q": rest, "period": period, "from": "", "to": ""}
+        return
     day, rest = extract_day(fields["q"], today)
     if day is not None:
         fields["q"] = rest
