@@ -49,6 +49,7 @@ CDR_COLUMNS = {
     "switch_leg_id": "'PJSIP-' || CAST(n AS text)",
     "leg_order": "''",
     "talk_seconds": "0",
+    "wait_seconds": "12 + n / 2 % 7",
     "direction": "0",
     **dict.fromkeys(("caller_key", "callee_key", "name_key"), "''"),
     "source_key": "CAST(n AS text) || 'abcdef0123456789abcdef'",

@@ -36,6 +36,8 @@ ORDERS: Final = {
     SearchOrder.OLDEST: "Oldest first",
     SearchOrder.LONGEST: "Longest first",
     SearchOrder.SHORTEST: "Shortest first",
+    SearchOrder.WAITED_MOST: "Longest waiting time first",
+    SearchOrder.WAITED_LEAST: "Shortest waiting time first",
 }
 DAY_PERIODS: Final = {"today": "Today", "yesterday": "Yesterday", "week": "This week"}  # of the call search
 ANSWERED: Final = {"yes": "Answered", "no": "Not answered"}
@@ -51,12 +53,17 @@ SEARCH_FIELDS: Final = {
     "min_talk": "Minimum talk time",
     "max_talk": "Maximum talk time",
 }
-LIST_COLUMNS: Final = {  # of the list of calls, after start, direction and caller
+LIST_COLUMNS: Final = {  # of the list of calls, after the start
+    "direction": "Direction",
+    "caller": "Caller",
     "callee": "Called number",
     "queue": "Queue",
     "agent": "Agent",
     "wait": "Waiting time",
     "talk": "Talk time",
+    "result": "Result",
+    "end": "End",
+    "call_id": "Call ID",
 }
 SEGMENTS: Final = {
     SegmentKind.CONNECTING: "Connecting",

@@ -322,6 +322,7 @@ cdrs = sa.Table(
     _text("leg_order"),
     _text("source_key"),
     _number("talk_seconds"),  # of the whole call (tenant/calls/cdrs.py), for searching and sorting
+    _number("wait_seconds"),  # likewise
     _number("direction"),  # from call_type (model/calls/call.py): 0 inbound, 1 outbound, 2 internal
     _text(
         "caller_key"
@@ -333,6 +334,7 @@ cdrs = sa.Table(
     sa.Index("ix_cdrs_search_begin", "app", "account_id", "begin", "talk_seconds"),
     sa.Index("ix_cdrs_search_direction", "app", "account_id", "direction", "begin", "talk_seconds"),
     sa.Index("ix_cdrs_search_talk", "app", "account_id", "talk_seconds", "begin", "direction"),
+    sa.Index("ix_cdrs_search_wait", "app", "account_id", "wait_seconds", "begin", "direction"),
     postgresql_partition_by="RANGE (begin)",
 )
 for _name in ("caller_no", "callee_no", "agent_id", "current_skill_id", "caller_name"):  # for the search of the console

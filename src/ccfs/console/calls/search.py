@@ -5,7 +5,7 @@ from functools import partial
 from typing import Final
 
 from ccfs.console import labels, render
-from ccfs.console.call_list import saved_menu
+from ccfs.console.call_list import columns, saved_menu
 from ccfs.console.calls import results, search_form
 from ccfs.console.calls.chips import list_chips
 from ccfs.console.request import AccountScope, ConsoleRequest, get_scope
@@ -50,6 +50,10 @@ async def show_search(request: ConsoleRequest) -> Response:
         search_form=form,
         problem=problem,
         notice="selection" if parameters.get("notice") == "selection" else "",
+        columns=columns.list_columns(request.current_user.preferences),
+        column_choices=columns.list_choices(request.current_user.preferences),
+        sort_orders=columns.SORT_ORDERS,
+        open_menu=parameters.get("menu", ""),
         saved=await saved_menu.load_menu(request, scope, form),
         name_length=MAX_NAME_LENGTH,
         may_share=request.has_permission_in(Permission.ADMINISTER, scope),

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
 from ccfs.console.calls.search_dates import extract_day, extract_named_period
-from ccfs.model.calls.call import MAX_TALK_SECONDS, Direction
+from ccfs.model.calls.call import MAX_CALL_SECONDS, Direction
 from ccfs.model.calls.search import CallSearch, SearchCursor, SearchOrder
 from ccfs.model.exports.time_window import SECOND, InvalidTime, InvalidWindow, TimeWindow, build_window, to_local
 from ccfs.model.formats.durations import parse_typed_duration
@@ -94,7 +94,7 @@ def parse_carried_query(text: str) -> dict[str, str]:
 
 def format_cursor(cursor: SearchCursor) -> str:
     """Return a cursor as the value of a parameter."""
-    return f"{(cursor.begin - _EPOCH) // timedelta(microseconds=1)}.{cursor.talk_seconds}.{cursor.source_key}"
+    return f"{(cursor.begin - _EPOCH) // timedelta(microseconds=1)}.{cursor.seconds}.{cursor.source_key}"
 
 
 def _move_day(fields: dict[str, str], today: date) -> None:
@@ -115,7 +115,7 @@ def _parse_cursor(text: str) -> SearchCursor | None:
     if match is None:
         return None
     begin = _EPOCH + timedelta(microseconds=min(int(match[1]), 2**57))
-    return SearchCursor(begin=begin, source_key=match[3], talk_seconds=min(int(match[2]), MAX_TALK_SECONDS))
+    return SearchCursor(begin=begin, source_key=match[3], seconds=min(int(match[2]), MAX_CALL_SECONDS))
 
 
 def _limit_talk_time(search: CallSearch, fields: Mapping[str, str]) -> CallSearch:
@@ -169,7 +169,7 @@ def _parse_talk_time(text: str) -> int | None:
     seconds = parse_typed_duration(text)
     if seconds is None:
         raise InvalidSearch("Enter a duration such as 5 (minutes), 3 min, 180s, 5:30 or 1:05:30.")
-    return min(seconds, MAX_TALK_SECONDS)
+    return min(seconds, MAX_CALL_SECONDS)
 
 
 def _parse_choice(kind: type[E], text: str) -> E | None:

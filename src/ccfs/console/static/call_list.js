@@ -11,4 +11,15 @@
       menu.querySelector("summary").focus();
     }
   });
+
+  // Columns: the order of the list is the order of the columns; buttons move a column without a request.
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-columns] li button");
+    if (!button) return;
+    event.preventDefault();
+    const item = button.closest("li"), other = button.name === "up" ? item.previousElementSibling : item.nextElementSibling;
+    if (!other) return;
+    if (button.name === "up") other.before(item); else other.after(item);
+    button.focus();
+  });
 })();

@@ -513,6 +513,7 @@ def upgrade() -> None:
         sa.Column("leg_order", sa.Text(), nullable=False),
         sa.Column("source_key", sa.Text(), nullable=False),
         sa.Column("talk_seconds", sa.Integer(), nullable=False),
+        sa.Column("wait_seconds", sa.Integer(), nullable=False),
         sa.Column("direction", sa.Integer(), nullable=False),
         sa.Column("caller_key", sa.Text(), nullable=False),
         sa.Column("callee_key", sa.Text(), nullable=False),
@@ -576,6 +577,9 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_cdrs_search_talk", "cdrs", ["app", "account_id", "talk_seconds", "begin", "direction"], unique=False
+    )
+    op.create_index(
+        "ix_cdrs_search_wait", "cdrs", ["app", "account_id", "wait_seconds", "begin", "direction"], unique=False
     )
     op.create_table(
         "channel_events",
