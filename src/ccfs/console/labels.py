@@ -5,6 +5,7 @@ from typing import Final
 from ccfs.console.audit_labels import ACTION_KINDS, ACTIONS, AUDIT_PERIODS, AUDIT_SENTENCES, AUDITED_FIELDS
 from ccfs.model.calls.call import Direction
 from ccfs.model.calls.cdr import DeviceType
+from ccfs.model.calls.reports.figures_csv import HEADING_TEXTS
 from ccfs.model.calls.reports.report import ReportFrequency
 from ccfs.model.calls.search import SearchOrder
 from ccfs.model.calls.statistics_slots import Step
@@ -64,6 +65,14 @@ LIST_COLUMNS: Final = {  # of the list of calls, after the start
     "result": "Result",
     "end": "End",
     "call_id": "Call ID",
+}
+CSV_HEADINGS: Final = {  # of the calls, the audit log and the figures, beside those of other tables
+    text: text
+    for text in (
+        *("Caller name", "Queues", "Agents", "Waiting time (s)", "Talk time (s)", "UTC offset", "Recordings", "Start"),
+        *("Time", "User", "App", "Account", "Action", "Object", "Address", "Call"),
+        *HEADING_TEXTS.values(),
+    )
 }
 SEGMENTS: Final = {
     SegmentKind.CONNECTING: "Connecting",
@@ -219,7 +228,7 @@ DRAFT_FIELDS: Final = {  # fields of forms that people fill in, as a page shows 
     "zone": "Time zone",
 }
 TABLES: Final = (
-    *(DAY_PERIODS, ANSWERED, RECORDED, SEARCH_FIELDS, LIST_COLUMNS),
+    *(DAY_PERIODS, ANSWERED, RECORDED, SEARCH_FIELDS, LIST_COLUMNS, CSV_HEADINGS),
     *(DEVICES, DIRECTIONS, ORDERS, SEGMENTS, LEAVE_REASONS),
     *(OPERATIONS, ROLES, ROLE_DESCRIPTIONS, ACTIONS, LIMITS),
     *(SEVERITIES, AREAS, SENTENCES, ACTION_KINDS, AUDIT_SENTENCES, AUDITED_FIELDS, AUDIT_PERIODS),
