@@ -40,7 +40,12 @@ ORDERS: Final = {
     SearchOrder.WAITED_MOST: "Longest waiting time first",
     SearchOrder.WAITED_LEAST: "Shortest waiting time first",
 }
-DAY_PERIODS: Final = {"today": "Today", "yesterday": "Yesterday", "week": "This week"}  # of the call search
+DAY_PERIODS: Final = {
+    "today": "Today",
+    "yesterday": "Yesterday",
+    "week": "This week",
+    "last_week": "Last week",
+}  # of the call search
 ANSWERED: Final = {"yes": "Answered", "no": "Not answered"}
 RECORDED: Final = {"yes": "With recording", "no": "Without recording"}
 SEARCH_FIELDS: Final = {

@@ -16,7 +16,12 @@ from ccfs.model.exports.time_window import SECOND, InvalidTime, InvalidWindow, T
 from ccfs.model.formats.durations import parse_typed_duration
 
 PERIOD_LABELS: Final = {"1": "Last 24 hours", "7": "Last 7 days", "30": "Last 30 days", "90": "Last 90 days"}  # by days
-DAY_PERIODS: Final = ("today", "yesterday", "week")  # begin at a midnight; labels.DAY_PERIODS has their labels
+DAY_PERIODS: Final = (
+    "today",
+    "yesterday",
+    "week",
+    "last_week",
+)  # begin at a midnight; labels.DAY_PERIODS has their labels
 CUSTOM_PERIOD: Final = "custom"
 DEFAULT_PERIOD: Final = "30"
 MAX_SEARCH_DAYS: Final = 366
@@ -149,10 +154,16 @@ def _parse_window(fields: dict[str, str], zone: ZoneInfo, now: datetime) -> Time
 
 
 def _build_day_window(period: str, today: date, zone: ZoneInfo, now: datetime) -> TimeWindow:
-    first = {"today": today, "yesterday": today - _DAY, "week": today - today.weekday() * _DAY}[period]
+    monday = today - today.weekday() * _DAY
+    first, last = {
+        "today": (today, None),
+        "yesterday": (today - _DAY, today),
+        "week": (monday, None),
+        "last_week": (monday - 7 * _DAY, monday),
+    }[period]
     begin = datetime.combine(first, time())
-    if period == "yesterday":
-        return build_window(begin, datetime.combine(today, time()) - SECOND, zone, days=MAX_SEARCH_DAYS)
+    if last:
+        return build_window(begin, datetime.combine(last, time()) - SECOND, zone, days=MAX_SEARCH_DAYS)
     return TimeWindow(begin=build_window(begin, begin, zone, days=1).begin, end=now + _CLOCK_SKEW)
 
 
