@@ -24,7 +24,7 @@ from tests.console.bulk.bulk_download_server import request_bulk_download, wait_
 from tests.console.call_centre_data import CallCentreData
 from tests.console.conftest import SignIn
 from tests.console.console_client import ConsoleClient, extract_text
-from tests.console.test_route_access import SAVED_SEARCH_ACTIONS
+from tests.console.test_route_access import LIST_FORMS
 from tests.server.ccfs_server import CcfsServer
 from tests.two_tenants import CALLBACK_URL, add_export
 
@@ -156,7 +156,7 @@ def send_request(client: ConsoleClient, route: Route, fields: Fields) -> Reply:
 def requests(console_server: CcfsServer, call_centre: CallCentreData, objects: None) -> Callable[[Route], Fields]:
     known = build_requests(console_server, call_centre)
     of_account = {"account": call_centre.account_param}
-    known |= {("POST", f"/console/saved-searches/{action}"): of_account for action in SAVED_SEARCH_ACTIONS}
+    known |= {("POST", f"/console/{path}"): of_account for path in LIST_FORMS}
     return lambda route: known.get(route.key, {})
 
 
