@@ -25,6 +25,7 @@ LEG_COLUMNS = CDR_COLUMNS | {
     "callee_no": f"'60' || CAST({_hashed_value_sql('n / 2', 15485863, 50)} AS text)",
     "current_skill_id": f"'q' || CAST({_hashed_value_sql('n / 2', 67867967, 20)} AS text)",
     "talk_seconds": _hashed_value_sql("n / 2", 32452843, 600),
+    "wait_seconds": f"{_hashed_value_sql('n / 2', 86028157, 300)} * ({_hashed_value_sql('n / 2', 122949829, 4)} / 3)",
     "caller_name": NAME_SQL,
     "direction": "CASE WHEN {0} < 700 THEN 0 WHEN {0} < 995 THEN 1 ELSE 2 END".replace(
         "{0}", _hashed_value_sql("n / 2", 49979687, 1000)

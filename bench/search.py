@@ -7,6 +7,8 @@ combination of the eight filters and each order in a day, a month and the year, 
 are over. "page" is the first response: the calls found within the time limit of a search. "truncated" pages reached that limit; they
 are continued like in the console until the page is full or the search complete, which "whole" includes. The rival is the usual single
 SELECT that groups the matching legs by call. It runs after every twentieth search; the ratio is its time over "whole".
+
+A second table has the first response by one filter at a time, in each period.
 """
 
 import argparse
@@ -27,8 +29,9 @@ from typing import Any
 import _servers as servers
 import psycopg
 import sqlalchemy as sa
-from _call_database import APP, FIRST_DAY, analyse, create_database, insert_rows
+from _call_database import APP, FIRST_DAY, analyse, create_database, insert_rows, without_indexes
 from _search_data import LEG_COLUMNS, MONTH_SQL, RECORDING_COLUMNS, index_texts
+from _search_filters import measure_filters
 from sqlalchemy.engine import Connection
 
 from ccfs.console.calls.results import CONTINUED_SEARCH_SECONDS
@@ -105,12 +108,14 @@ def iter_searches() -> Iterator[CallSearch]:
 def search_with_plain_sql(connection: Connection, search: CallSearch) -> object:
     """Return the page by one SELECT: the first fifty calls of all matching legs."""
     leg = schema.cdrs.c
-    talk, begin = sa.func.max(leg.talk_seconds), sa.func.min(leg.begin)
+    talk, wait, begin = sa.func.max(leg.talk_seconds), sa.func.max(leg.wait_seconds), sa.func.min(leg.begin)
     order = {
         SearchOrder.NEWEST: begin.desc(),
         SearchOrder.OLDEST: begin,
         SearchOrder.LONGEST: talk.desc(),
         SearchOrder.SHORTEST: talk,
+        SearchOrder.WAITED_MOST: wait.desc(),
+        SearchOrder.WAITED_LEAST: wait,
     }[search.order]
     conditions = [
         leg.app == APP.id,
@@ -229,10 +234,20 @@ def create_test_database(engine: str, folder: Path) -> Iterator[str]:
         with psycopg.connect(server.url.replace("+psycopg", ""), autocommit=True) as connection:
             connection.execute(f"ALTER SYSTEM SET shared_buffers = '{memory // 4}MB'".encode())
             connection.execute("ALTER SYSTEM SET random_page_cost = 1.1")
+            connection.execute("ALTER SYSTEM SET max_wal_size = '8GB'")
         server.stop()
         server.start()
         with test_servers.create_database(server.url) as url:
             yield url
+
+
+def fill(database: Database, call_count: int) -> None:
+    """Fill a database with the calls of a year and their recordings."""
+    daily, month = call_count // DAYS, {"month": MONTH_SQL[database.is_sqlite]}
+    for table, columns, per_call in (("cdrs", LEG_COLUMNS, 2), ("recordings", RECORDING_COLUMNS | month, 1)):
+        with without_indexes(database, table):
+            insert_rows(database, table, columns, per_call * call_count, per_call * daily)
+            print(f"{table}: rows written", file=sys.stderr)
 
 
 def main() -> None:
@@ -244,10 +259,11 @@ def main() -> None:
     parser.add_argument(
         "--slow", type=float, default=500, help="print searches that take longer than so many milliseconds"
     )
+    parser.add_argument("--rounds", type=int, default=40, help="searches by one filter in each period")
     parser.add_argument("--folder", type=Path, help="folder for the SQLite database; default: a temporary one")
     options = parser.parse_args()
     random.seed(1)
-    rows = []
+    rows, filters = [], []
     for engine in options.engine:
         with (
             tempfile.TemporaryDirectory(dir=options.folder) as folder,
@@ -255,21 +271,15 @@ def main() -> None:
         ):
             began = time.monotonic()
             database = create_database(url)
-            daily = options.calls // DAYS
-            insert_rows(database, "cdrs", LEG_COLUMNS, 2 * options.calls, 2 * daily)
-            insert_rows(
-                database,
-                "recordings",
-                RECORDING_COLUMNS | {"month": MONTH_SQL[database.is_sqlite]},
-                options.calls,
-                daily,
-            )
+            fill(database, options.calls)
             index_texts(database)
             analyse(database)
             print(f"{engine}: filled in {time.monotonic() - began:.0f} s", file=sys.stderr)
             rows += [{"engine": engine} | row for row in measure_all(database, options.seconds, options.slow)]
+            filters += [{"engine": engine} | row for row in measure_filters(database, options.rounds, SEARCH_SECONDS)]
             database.close()
     servers.report(f"search of {options.calls} calls", rows, options.json)
+    servers.report(f"search of {options.calls} calls, one filter", filters, options.json)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from tests.console.bulk.bulk_download_server import request_bulk_download, wait_
 from tests.console.call_centre_data import CallCentreData
 from tests.console.conftest import SignIn
 from tests.console.console_client import ConsoleClient, extract_text
+from tests.console.test_route_access import LIST_FORMS
 from tests.server.ccfs_server import CcfsServer
 from tests.two_tenants import CALLBACK_URL, add_export
 
@@ -39,6 +40,7 @@ RESPONSE_ID, RECEIVER, SETUP_TOKEN, CALL_ID = "5" * 32, "http://127.0.0.1:9", "a
 Fields = dict[str, str]
 RouteKey = tuple[str, str]
 ANSWERED_BY_OIDC_TESTS = ("/console/oidc", "/console/oidc/callback", "/console/oidc/logout")  # they need a provider
+SAVED_SEARCH_DELETIONS = ("/console/saved-searches/delete", "/console/saved-searches/unshare")
 ROUTES_HERE = [route for route in ROUTES if route.path not in ANSWERED_BY_OIDC_TESTS]
 
 
@@ -133,6 +135,14 @@ def add_own_object(client: ConsoleClient, route: Route, fields: Fields) -> Field
         client.post(f"/console/annotation?{query}", offset="1", text="mine")
         page = client.get("/console/call?" + urlencode({"account": fields["account"], "id": CALL_ID})).body.decode()
         return fields | {"annotation": re.findall(r'name="annotation" value="(\d+)"', page)[-1]}
+    if route.path.startswith("/console/saved-searches/r") or route.path in SAVED_SEARCH_DELETIONS:
+        is_shared = "share" in route.path
+        path = "/console/saved-searches/share" if is_shared else "/console/saved-searches/save"
+        client.post(path, account=fields["account"], name="mine", replace="yes")
+        page = client.get("/console/saved-searches?" + urlencode(fields)).body.decode()
+        name = "unshare" if is_shared else "delete"
+        form = page.partition(f'action="/console/saved-searches/{name}"')[2]
+        return fields | {"id": re.findall(r'name="id" value="(\w+)"', form)[0]}
     if route.path == "/console/reports/delete":
         client.post("/console/reports", account=fields["account"], frequency="daily", format="csv")
         page = client.get("/console/reports?" + urlencode(fields)).body.decode()
@@ -152,6 +162,8 @@ def send_request(client: ConsoleClient, route: Route, fields: Fields) -> Reply:
 @pytest.fixture(scope="module")
 def requests(console_server: CcfsServer, call_centre: CallCentreData, objects: None) -> Callable[[Route], Fields]:
     known = build_requests(console_server, call_centre)
+    of_account = {"account": call_centre.account_param}
+    known |= {("POST", f"/console/{path}"): of_account for path in LIST_FORMS}
     return lambda route: known.get(route.key, {})
 
 

@@ -88,7 +88,7 @@ def test_every_page_is_accessible(
         agents = (f"agent?{day}&agent=512", f"team?{day}", f"wallboard?{day}", f"reports?{day}")
         app = f"app?app={call_centre.acme.ak}"
         more = (
-            *("status", "missing-recordings", app, f"callbacks?app={call_centre.acme.ak}", again),
+            *("status", "missing-recordings", "saved-searches", app, f"callbacks?app={call_centre.acme.ak}", again),
             *("statistics?from=2001-01-01&to=2001-01-02", *agents),
         )
         for path in (*PAGES, call, export, "calls?caller=1", *more):

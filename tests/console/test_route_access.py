@@ -19,6 +19,8 @@ RouteKey = tuple[str, str]
 FormFields = dict[str, str]
 OWN_DATA_ONLY = "the user's own: it names nothing of others"
 RESPONSE_ID = "b" * 32  # of bolt's export
+SAVED_SEARCH_ACTIONS = ("save", "share", "rename", "rename-shared", "delete", "unshare", "start")
+LIST_FORMS = ("calls/columns", *(f"saved-searches/{action}" for action in SAVED_SEARCH_ACTIONS))
 UNCOMPARED_TABLES = (
     "audit_log",
     "console_sessions",
@@ -58,6 +60,8 @@ FOREIGN_REQUESTS: dict[RouteKey, str | Callable[[CallCentreData], FormFields]] =
     ("POST", "/console/reports"): lambda call_centre: (
         build_account_fields(call_centre) | {"frequency": "daily", "format": "csv"}
     ),
+    ("GET", "/console/saved-searches"): build_account_fields,
+    **{("POST", f"/console/{path}"): build_account_fields for path in LIST_FORMS},
     ("POST", "/console/reports/delete"): lambda call_centre: build_account_fields(call_centre) | {"id": "d" * 32},
     ("POST", "/console/apps/targets"): lambda call_centre: (
         build_account_fields(call_centre) | {"service_level": "30", "after_call": "30"}

@@ -6,6 +6,7 @@ from ccfs.console.audit_labels import ACTION_KINDS, ACTIONS, AUDIT_PERIODS, AUDI
 from ccfs.model.blobs.location_move import MoveProblem, MoveState
 from ccfs.model.calls.call import Direction
 from ccfs.model.calls.cdr import DeviceType
+from ccfs.model.calls.reports.figures_csv import HEADING_TEXTS
 from ccfs.model.calls.reports.report import ReportFrequency
 from ccfs.model.calls.search import SearchOrder
 from ccfs.model.calls.statistics_slots import Step
@@ -37,8 +38,15 @@ ORDERS: Final = {
     SearchOrder.OLDEST: "Oldest first",
     SearchOrder.LONGEST: "Longest first",
     SearchOrder.SHORTEST: "Shortest first",
+    SearchOrder.WAITED_MOST: "Longest waiting time first",
+    SearchOrder.WAITED_LEAST: "Shortest waiting time first",
 }
-DAY_PERIODS: Final = {"today": "Today", "yesterday": "Yesterday", "week": "This week"}  # of the call search
+DAY_PERIODS: Final = {
+    "today": "Today",
+    "yesterday": "Yesterday",
+    "week": "This week",
+    "last_week": "Last week",
+}  # of the call search
 ANSWERED: Final = {"yes": "Answered", "no": "Not answered"}
 RECORDED: Final = {"yes": "With recording", "no": "Without recording"}
 SEARCH_FIELDS: Final = {
@@ -52,12 +60,25 @@ SEARCH_FIELDS: Final = {
     "min_talk": "Minimum talk time",
     "max_talk": "Maximum talk time",
 }
-LIST_COLUMNS: Final = {  # of the list of calls, after start, direction and caller
+LIST_COLUMNS: Final = {  # of the list of calls, after the start
+    "direction": "Direction",
+    "caller": "Caller",
     "callee": "Called number",
     "queue": "Queue",
     "agent": "Agent",
     "wait": "Waiting time",
     "talk": "Talk time",
+    "result": "Result",
+    "end": "End",
+    "call_id": "Call ID",
+}
+CSV_HEADINGS: Final = {  # of the calls, the audit log and the figures, beside those of other tables
+    text: text
+    for text in (
+        *("Caller name", "Queues", "Agents", "Waiting time (s)", "Talk time (s)", "UTC offset", "Recordings", "Start"),
+        *("Time", "User", "App", "Account", "Action", "Object", "Address", "Call"),
+        *HEADING_TEXTS.values(),
+    )
 }
 SEGMENTS: Final = {
     SegmentKind.CONNECTING: "Connecting",
@@ -226,7 +247,7 @@ DRAFT_FIELDS: Final = {  # fields of forms that people fill in, as a page shows 
     "zone": "Time zone",
 }
 TABLES: Final = (
-    *(DAY_PERIODS, ANSWERED, RECORDED, SEARCH_FIELDS, LIST_COLUMNS),
+    *(DAY_PERIODS, ANSWERED, RECORDED, SEARCH_FIELDS, LIST_COLUMNS, CSV_HEADINGS),
     *(DEVICES, DIRECTIONS, ORDERS, SEGMENTS, LEAVE_REASONS),
     *(OPERATIONS, ROLES, ROLE_DESCRIPTIONS, ACTIONS, LIMITS),
     *(SEVERITIES, AREAS, SENTENCES, ACTION_KINDS, AUDIT_SENTENCES, AUDITED_FIELDS, AUDIT_PERIODS),

@@ -100,11 +100,12 @@ def render_template(template: str, language: str, **values: Any) -> bytes:
 
 
 def format_datetime(instant: datetime | None, zone: tzinfo) -> Markup | str:
-    """Return a date and time in a zone as <time>; a dash for None."""
+    """Return a date and time in a zone as <time>, with the zone on hover; a dash for None."""
     if instant is None:
         return "–"
     local = instant.astimezone(zone)
-    return Markup('<time datetime="{}">{:%Y-%m-%d %H:%M:%S}</time>').format(local.isoformat(), local)
+    title = f"{local:%Y-%m-%d %H:%M:%S} {zone} ({durations.format_utc_offset(local)})"
+    return Markup('<time datetime="{}" title="{}">{:%Y-%m-%d %H:%M:%S}</time>').format(local.isoformat(), title, local)
 
 
 def format_time(instant: datetime | None, zone: tzinfo) -> Markup | str:

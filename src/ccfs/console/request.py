@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from ccfs.console import render
 from ccfs.console.context import ConsoleContext
 from ccfs.console.forms import csrf
 from ccfs.console.forms.state import SentForm
+from ccfs.console.page_zone import find_page_zone
 from ccfs.db.system import tenants
 from ccfs.db.system.console import audit
 from ccfs.db.tenant import recordings
@@ -149,6 +150,7 @@ class ConsoleRequest:
             "problem": "" if is_form else problem,
             "form": sent.find_state,
             "sent_form": sent,
+            "page_zone": cache(partial(find_page_zone, self.user, self.context.tenant_cache, self.context.now())),
             "preferences": self.user.preferences if self.user else Preferences(),
         }
         headers = render.build_security_headers(values["nonce"]) if "nonce" in values else render.SECURITY_HEADERS

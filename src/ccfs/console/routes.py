@@ -23,6 +23,7 @@ from ccfs.console.admin.audit import audit_export, audit_log
 from ccfs.console.admin.tenants import account_targets, app_settings, apps
 from ccfs.console.annotations import annotation_search, annotations
 from ccfs.console.bulk import pages as bulk_downloads
+from ccfs.console.call_list import columns, saved_searches
 from ccfs.console.calls import call_page, csv_export, missing_recordings, search, suggestions
 from ccfs.console.calls import questions as call_questions
 from ccfs.console.login import account, drafts, oidc_login, own_sessions, password
@@ -74,6 +75,29 @@ ROUTES: Final = (
     Route("GET", "/console/calls", search.show_search, _SEARCH, _ANYWHERE),
     Route("GET", "/console/calls/suggest", suggestions.suggest, _SEARCH, _ACCOUNT),
     Route("GET", "/console/calls/csv", csv_export.download_calls_csv, _DOWNLOAD, _ACCOUNT),
+    Route("POST", "/console/calls/columns", columns.choose_columns, _SEARCH, _ACCOUNT),
+    Route("GET", "/console/saved-searches", saved_searches.list_saved_searches, _SEARCH, _ANYWHERE),
+    Route("POST", "/console/saved-searches/save", saved_searches.save_private_search, _SEARCH, _ACCOUNT),
+    Route("POST", "/console/saved-searches/share", saved_searches.save_shared_search, _ADMINISTER, _ACCOUNT),
+    Route("POST", "/console/saved-searches/rename", saved_searches.rename_private_search, _SEARCH, _ACCOUNT),
+    Route("POST", "/console/saved-searches/rename-shared", saved_searches.rename_shared_search, _ADMINISTER, _ACCOUNT),
+    Route("POST", "/console/saved-searches/start", saved_searches.choose_start_search, _SEARCH, _ACCOUNT),
+    Route(
+        "POST",
+        "/console/saved-searches/delete",
+        saved_searches.delete_private_search,
+        _SEARCH,
+        _ACCOUNT,
+        question=saved_searches.ask_delete_search,
+    ),
+    Route(
+        "POST",
+        "/console/saved-searches/unshare",
+        saved_searches.delete_shared_search,
+        _ADMINISTER,
+        _ACCOUNT,
+        question=saved_searches.ask_delete_search,
+    ),
     Route("GET", "/console/missing-recordings", missing_recordings.show_missing_recordings, _SEARCH, _ANYWHERE),
     Route("GET", "/console/call", call_page.show_call, _SEARCH, _ACCOUNT),
     Route("GET", "/console/audio", _dispatch_player, _LISTEN, _ACCOUNT),

@@ -358,6 +358,7 @@ cdrs = sa.Table(
     _text("leg_order"),
     _text("source_key"),
     _number("talk_seconds"),  # of the whole call (tenant/calls/cdrs.py), for searching and sorting
+    _number("wait_seconds"),  # likewise
     _number("direction"),  # from call_type (model/calls/call.py): 0 inbound, 1 outbound, 2 internal
     _text(
         "caller_key"
@@ -369,6 +370,7 @@ cdrs = sa.Table(
     sa.Index("ix_cdrs_search_begin", "app", "account_id", "begin", "talk_seconds"),
     sa.Index("ix_cdrs_search_direction", "app", "account_id", "direction", "begin", "talk_seconds"),
     sa.Index("ix_cdrs_search_talk", "app", "account_id", "talk_seconds", "begin", "direction"),
+    sa.Index("ix_cdrs_search_wait", "app", "account_id", "wait_seconds", "begin", "direction"),
     postgresql_partition_by="RANGE (begin)",
 )
 for _name in ("caller_no", "callee_no", "agent_id", "current_skill_id", "caller_name"):  # for the search of the console
@@ -997,6 +999,20 @@ sa.Index(
     bulk_downloads.c.app,
     sqlite_where=_bulk_download_is_leased,
     postgresql_where=_bulk_download_is_leased,
+)
+saved_searches = sa.Table(  # of the calls of an account (tenant/saved_searches.py)
+    "saved_searches",
+    METADATA,
+    _text("id", primary_key=True),
+    _app(),
+    _text("account_id"),
+    _number("owner"),  # users.id; 0: shared within the account
+    sa.Column("author", sa.Integer, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    _text("name"),
+    _text("name_key"),  # as names are compared
+    _text("query"),
+    _instant("saved_at"),
+    sa.UniqueConstraint("app", "account_id", "owner", "name_key"),
 )
 report_schedules = sa.Table(  # reports that are due again and again (tenant/report_schedules.py)
     "report_schedules",

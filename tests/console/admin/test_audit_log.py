@@ -81,7 +81,7 @@ def test_the_audit_log_is_downloaded_as_csv_and_json_lines(signed_in: SignIn, ca
     }
     assert "ccfs-audit-log-" in reply.headers["content-disposition"]
     lines = audrey.get("/console/audit/csv?action=heard&actor=lucy").body.decode("utf-8-sig").splitlines()
-    assert lines[0] == "time,actor,app,account,action,target,address,call"
+    assert lines[0] == "Time,User,App,Account,Action,Object,Address,Call"
     assert len(lines) == len(entries) + 1
     assert lines[1].endswith(f",{CALL_ID}")
 

@@ -18,7 +18,7 @@ def download_rows(client: ConsoleClient, account: str, **parameters: str) -> lis
     assert reply.status == 200, reply.body
     assert reply.headers["content-type"] == "text/csv;charset=UTF-8"
     assert reply.headers["content-disposition"].startswith('attachment; filename="calls-')
-    assert reply.body.startswith(b"\xef\xbb\xbfcall_id,begin,")
+    assert reply.body.startswith(b"\xef\xbb\xbfCall ID,Start,")
     assert reply.body.count(b"\r\n") == reply.body.count(b"\n")
     return list(csv.reader(io.StringIO(reply.body.decode("utf-8-sig"), newline="")))
 
@@ -28,15 +28,15 @@ def test_the_csv_has_every_call_of_the_search_once(signed_in: SignIn, call_centr
     head, *rows = download_rows(emil, call_centre.account_param, sort="oldest")
     assert [row[0] for row in rows] == [f"1700000000-{number}" for number in (1, 2, 3, 4)]
     first = dict(zip(head, rows[0], strict=True))
-    assert (first["caller"], first["callee"], first["agents"], first["queues"]) == (
+    assert (first["Caller"], first["Called number"], first["Agents"], first["Queues"]) == (
         "02079460001",
         "600",
         "512",
         "sales",
     )
-    assert (first["answered"], first["talk_seconds"], first["recordings"]) == ("yes", "120", "1")
-    assert (first["utc_offset"], first["direction"]) == ("UTC+08:00", "inbound")
-    assert dict(zip(head, rows[3], strict=True))["caller_name"] == HOSTILE_TEXT
+    assert (first["Answered"], first["Talk time (s)"], first["Recordings"]) == ("Yes", "120", "1")
+    assert (first["UTC offset"], first["Direction"], first["Waiting time (s)"]) == ("UTC+08:00", "Inbound", "20")
+    assert dict(zip(head, rows[3], strict=True))["Caller name"] == HOSTILE_TEXT
     assert [row[0] for row in download_rows(emil, call_centre.account_param, agent="513")[1:]] == ["1700000000-2"]
 
 
@@ -44,7 +44,7 @@ def test_a_caller_name_is_no_formula_in_the_csv(bulk_download_server: BulkDownlo
     emil = ConsoleClient(server=bulk_download_server.server)
     emil.sign_in("emil")
     head, *rows = download_rows(emil, bulk_download_server.call_centre.account_param, caller=CALLER_NO, sort="oldest")
-    names = {row[head.index("caller_name")] for row in rows[:30]}
+    names = {row[head.index("Caller name")] for row in rows[:30]}
     assert names == {'\'=HYPERLINK("http://x")'}
 
 

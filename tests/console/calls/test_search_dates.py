@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from ccfs.console.calls.search_dates import extract_day
+from ccfs.console.calls.search_dates import extract_day, extract_named_period
 
 TODAY = date(2026, 11, 28)
 
@@ -28,7 +28,38 @@ TODAY = date(2026, 11, 28)
         ("1795777899.28", None, "1795777899.28"),
         ("+44 20 7946 0009", None, "+44 20 7946 0009"),
         ("Mayer", None, "Mayer"),
+        ("26/11/2026", date(2026, 11, 26), ""),
+        ("26/11/25 0006", date(2025, 11, 26), "0006"),
+        ("26/11", date(2026, 11, 26), ""),
+        ("11/26/2026", date(2026, 11, 26), ""),  # no month has the number 26
+        ("26-11-2026", date(2026, 11, 26), ""),
+        ("26-11", None, "26-11"),
+        ("020/7946", None, "020/7946"),
+        ("1/2/3/4", None, "1/2/3/4"),
+        ("friday", date(2026, 11, 27), ""),
+        ("Saturday sales", date(2026, 11, 28), "sales"),
+        ("last saturday", date(2026, 11, 21), ""),
+        ("Sundays", None, "Sundays"),
+        ("周五", date(2026, 11, 27), ""),
+        ("上周五", date(2026, 11, 20), ""),
+        ("星期天 王芳", date(2026, 11, 22), "王芳"),
     ],
 )
 def test_a_day_is_taken_from_the_text(text: str, day: date | None, rest: str) -> None:
     assert extract_day(text, TODAY) == (day, rest)
+
+
+@pytest.mark.parametrize(
+    ("text", "period", "rest"),
+    [
+        ("Today", "today", ""),
+        ("yesterday 0006", "yesterday", "0006"),
+        ("sales this week", "week", "sales"),
+        ("last week", "last_week", ""),
+        ("上周 王芳", "last_week", "王芳"),
+        ("上周五", "", "上周五"),
+        ("Weeks", "", "Weeks"),
+    ],
+)
+def test_a_period_is_taken_from_the_text_by_its_name(text: str, period: str, rest: str) -> None:
+    assert extract_named_period(text) == (period, rest)

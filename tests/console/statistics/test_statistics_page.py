@@ -99,9 +99,9 @@ def test_figures_are_downloaded_as_csv_with_permission(signed_in: SignIn, call_c
     wait_for_statistics(signed_in("emil"), f"/console/statistics?{query}")
     reply = signed_in("emil").get(f"/console/statistics/csv?{query}")
     rows = list(csv.DictReader(reply.body.decode("utf-8-sig").splitlines()))
-    totals = [(row["kind"], row["name"], row["offered"], row["service_level"]) for row in rows if row["kind"] != "slot"]
+    totals = [(row["Row"], row["Name"], row["Offered"], row["Service level"]) for row in rows if row["Row"] != "slot"]
     assert totals[:2] == [("total", "", "4", "0.5000"), ("queue", "sales", "4", "0.5000")]
-    assert sum(int(row["offered"]) for row in rows if row["kind"] == "slot") == 4
+    assert sum(int(row["Offered"]) for row in rows if row["Row"] == "slot") == 4
     assert signed_in("lucy").get(f"/console/statistics/csv?{query}").status == 404
     assert "Downloaded statistics as CSV" in signed_in("audrey").get_text("/console/audit?actor=emil")
 

@@ -116,7 +116,7 @@ def test_the_progress_of_a_bulk_download_outlives_its_worker(database: Database,
     progress = BulkProgress(
         listed=7, bytes=9 << 40, is_complete=True, is_truncated=True, checked=3, missing=1, files_end=5 << 40
     )
-    cursor = SearchCursor(begin=NOW, source_key='a"b', talk_seconds=5)
+    cursor = SearchCursor(begin=NOW, source_key='a"b', seconds=5)
     with database.write_transaction() as connection:
         assert bulk_jobs.save_progress(connection, claim_within(connection), progress, cursor, NOW + MINUTE)
     again = claim_existing(database, "second", NOW + 2 * MINUTE)

@@ -12,7 +12,7 @@ import pytest
 from ccfs.db.engine import Database
 from ccfs.db.tenant import recordings
 from ccfs.db.tenant.calls import call_search, cdrs
-from ccfs.model.calls.call import CALL_TYPES_BY_DIRECTION, Direction, leg_talk_seconds
+from ccfs.model.calls.call import CALL_TYPES_BY_DIRECTION, Direction, call_wait_time, leg_talk_seconds
 from ccfs.model.calls.cdr import Cdr, DeviceType
 from ccfs.model.calls.search import CallSearch, SearchCount, SearchCursor, SearchOrder, SearchPage
 from ccfs.model.exports.time_window import TimeWindow
@@ -46,6 +46,8 @@ def make_legs(seed: int, count: int, account: str = "100") -> list[Cdr]:
             call_id=f"call-{random.randrange(count // 2)}",
             call_id_num=number,
             begin=begin,
+            wait_begin=begin,
+            wait_end=begin + timedelta(seconds=number % 7),
             agent_id=random.choice(["", "a1", "a2"]),
             caller_no=random.choice(["c1", "c2", "c3"]),
             callee_no=random.choice(["d1", "d2"]),
@@ -148,6 +150,13 @@ def test_results_are_in_the_order_of_the_search(
     assert newest == sorted(first.values(), reverse=True)
     assert longest == sorted((call_talk[call] for call in first), reverse=True)
     assert shortest == longest[::-1]
+    call_wait = {call: call_wait_time(leg for leg in legs if leg.call_id == call) for call in first}
+    most, least = (
+        [call_wait[call] for call in find_all_calls(database, app, replace(search, order=order))]
+        for order in (SearchOrder.WAITED_MOST, SearchOrder.WAITED_LEAST)
+    )
+    assert most == sorted(call_wait.values(), reverse=True)
+    assert least == most[::-1]
 
 
 def test_a_call_has_the_talk_time_of_all_its_legs_whenever_they_arrive(database: Database, app: App) -> None:
@@ -170,15 +179,15 @@ def test_a_call_has_the_talk_time_of_all_its_legs_whenever_they_arrive(database:
     with database.write_transaction() as connection:
         cdrs.add(connection, app, [first])
         cdrs.add(connection, app, [leg(3, later, 600, device_type=DeviceType.FLOW)])  # an IVR's time is no talk
-        cdrs.refresh_talk_times(connection, app, [first])
+        cdrs.refresh_call_times(connection, app, [first])
     assert (find(min_talk_seconds=200), find(max_talk_seconds=200), find(min_talk_seconds=201)) == (1, 1, 0)
     with database.write_transaction() as connection:
         cdrs.add(connection, app, [second])
-        cdrs.refresh_talk_times(connection, app, [second])
+        cdrs.refresh_call_times(connection, app, [second])
     assert (find(min_talk_seconds=326), find(max_talk_seconds=325)) == (1, 0)
     with database.write_transaction() as connection:
         cdrs.delete(connection, app, [first])
-        cdrs.refresh_talk_times(connection, app, [first])
+        cdrs.refresh_call_times(connection, app, [first])
     assert (find(min_talk_seconds=126), find(min_talk_seconds=127)) == (1, 0)
 
 

@@ -5,10 +5,12 @@ from functools import partial
 from typing import Final
 
 from ccfs.console import labels, render
+from ccfs.console.call_list import columns, saved_menu
 from ccfs.console.calls import results, search_form
 from ccfs.console.calls.chips import list_chips
 from ccfs.console.request import AccountScope, ConsoleRequest, get_scope
 from ccfs.db.tenant.calls import call_lookup
+from ccfs.model.calls.saved_search import MAX_NAME_LENGTH
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Permission
 from ccfs.web.responses.types import BytesResponse, Response
@@ -23,6 +25,8 @@ async def show_search(request: ConsoleRequest) -> Response:
     scopes, parameters = await request.list_scopes(Permission.SEARCH), request.query_params
     if not scopes:
         return render_no_accounts(request)
+    if not parameters and (start_url := await saved_menu.find_start_url(request, scopes)):
+        return request.redirect(start_url)
     if call_id := parameters.get("id", "").strip():
         return await _find_by_id(request, scopes, call_id)
     if _CALL_ID.fullmatch(text := parameters.get("q", "").strip()) and "cursor" not in parameters:
@@ -46,6 +50,13 @@ async def show_search(request: ConsoleRequest) -> Response:
         search_form=form,
         problem=problem,
         notice="selection" if parameters.get("notice") == "selection" else "",
+        columns=columns.list_columns(request.current_user.preferences),
+        column_choices=columns.list_choices(request.current_user.preferences),
+        sort_orders=columns.SORT_ORDERS,
+        open_menu=parameters.get("menu", ""),
+        saved=await saved_menu.load_menu(request, scope, form),
+        name_length=MAX_NAME_LENGTH,
+        may_share=request.has_permission_in(Permission.ADMINISTER, scope),
         chips=list_chips(form, request.translate) if form else [],
         period_labels=labels.DAY_PERIODS | search_form.PERIOD_LABELS,
         build_url=partial(results.build_search_url, scope, form) if form else None,

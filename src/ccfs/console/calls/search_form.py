@@ -9,14 +9,19 @@ from typing import Final, TypeVar
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
-from ccfs.console.calls.search_dates import extract_day
-from ccfs.model.calls.call import MAX_TALK_SECONDS, Direction
+from ccfs.console.calls.search_dates import extract_day, extract_named_period
+from ccfs.model.calls.call import MAX_CALL_SECONDS, Direction
 from ccfs.model.calls.search import CallSearch, SearchCursor, SearchOrder
 from ccfs.model.exports.time_window import SECOND, InvalidTime, InvalidWindow, TimeWindow, build_window, to_local
 from ccfs.model.formats.durations import parse_typed_duration
 
 PERIOD_LABELS: Final = {"1": "Last 24 hours", "7": "Last 7 days", "30": "Last 30 days", "90": "Last 90 days"}  # by days
-DAY_PERIODS: Final = ("today", "yesterday", "week")  # begin at a midnight; labels.DAY_PERIODS has their labels
+DAY_PERIODS: Final = (
+    "today",
+    "yesterday",
+    "week",
+    "last_week",
+)  # begin at a midnight; labels.DAY_PERIODS has their labels
 CUSTOM_PERIOD: Final = "custom"
 DEFAULT_PERIOD: Final = "30"
 MAX_SEARCH_DAYS: Final = 366
@@ -94,11 +99,15 @@ def parse_carried_query(text: str) -> dict[str, str]:
 
 def format_cursor(cursor: SearchCursor) -> str:
     """Return a cursor as the value of a parameter."""
-    return f"{(cursor.begin - _EPOCH) // timedelta(microseconds=1)}.{cursor.talk_seconds}.{cursor.source_key}"
+    return f"{(cursor.begin - _EPOCH) // timedelta(microseconds=1)}.{cursor.seconds}.{cursor.source_key}"
 
 
 def _move_day(fields: dict[str, str], today: date) -> None:
-    """Move a day from the search field to the fields of the period."""
+    """Move a day from the search field to the fields of the period. "Today" remains relative, for a search that is saved."""
+    period, rest = extract_named_period(fields["q"])
+    if period:
+        fields |= {"q": rest, "period": period, "from": "", "to": ""}
+        return
     day, rest = extract_day(fields["q"], today)
     if day is not None:
         fields["q"] = rest
@@ -111,7 +120,7 @@ def _parse_cursor(text: str) -> SearchCursor | None:
     if match is None:
         return None
     begin = _EPOCH + timedelta(microseconds=min(int(match[1]), 2**57))
-    return SearchCursor(begin=begin, source_key=match[3], talk_seconds=min(int(match[2]), MAX_TALK_SECONDS))
+    return SearchCursor(begin=begin, source_key=match[3], seconds=min(int(match[2]), MAX_CALL_SECONDS))
 
 
 def _limit_talk_time(search: CallSearch, fields: Mapping[str, str]) -> CallSearch:
@@ -145,10 +154,16 @@ def _parse_window(fields: dict[str, str], zone: ZoneInfo, now: datetime) -> Time
 
 
 def _build_day_window(period: str, today: date, zone: ZoneInfo, now: datetime) -> TimeWindow:
-    first = {"today": today, "yesterday": today - _DAY, "week": today - today.weekday() * _DAY}[period]
+    monday = today - today.weekday() * _DAY
+    first, last = {
+        "today": (today, None),
+        "yesterday": (today - _DAY, today),
+        "week": (monday, None),
+        "last_week": (monday - 7 * _DAY, monday),
+    }[period]
     begin = datetime.combine(first, time())
-    if period == "yesterday":
-        return build_window(begin, datetime.combine(today, time()) - SECOND, zone, days=MAX_SEARCH_DAYS)
+    if last:
+        return build_window(begin, datetime.combine(last, time()) - SECOND, zone, days=MAX_SEARCH_DAYS)
     return TimeWindow(begin=build_window(begin, begin, zone, days=1).begin, end=now + _CLOCK_SKEW)
 
 
@@ -165,7 +180,7 @@ def _parse_talk_time(text: str) -> int | None:
     seconds = parse_typed_duration(text)
     if seconds is None:
         raise InvalidSearch("Enter a duration such as 5 (minutes), 3 min, 180s, 5:30 or 1:05:30.")
-    return min(seconds, MAX_TALK_SECONDS)
+    return min(seconds, MAX_CALL_SECONDS)
 
 
 def _parse_choice(kind: type[E], text: str) -> E | None:

@@ -6,7 +6,7 @@ from ccfs.console.calls.search_form import InvalidSearch
 from ccfs.console.request import ConsoleRequest
 from ccfs.console.statistics import page, periods
 from ccfs.console.statistics.page import StatisticsView
-from ccfs.model.calls.reports.figures_csv import HEADER, build_row
+from ccfs.model.calls.reports.figures_csv import build_header, build_row
 from ccfs.model.formats import safe_csv
 from ccfs.model.identity.audit import AuditAction
 from ccfs.web.responses.types import BytesResponse, Response
@@ -22,9 +22,9 @@ async def download_statistics_csv(request: ConsoleRequest) -> Response:
         return request.redirect("/console/statistics", **request.query_params)  # the page shows the error
     await request.audit_action(AuditAction.STATISTICS_DOWNLOADED, page.describe_query(period, chosen), scope)
     view = await request.context.query(partial(page.load_view, request, scope, period, chosen))
-    name = page.get_file_name(scope, now)
+    name, header = page.get_file_name(scope, now), build_header(request.translate)
     return BytesResponse(
-        body=safe_csv.BOM + safe_csv.encode_rows([HEADER, *_build_rows(view, scope.account.service_level_seconds)]),
+        body=safe_csv.BOM + safe_csv.encode_rows([header, *_build_rows(view, scope.account.service_level_seconds)]),
         content_type=safe_csv.CONTENT_TYPE,
         extra_headers=(("content-disposition", f'attachment; filename="{name}"'),),
     )

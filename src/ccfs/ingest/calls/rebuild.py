@@ -147,7 +147,7 @@ def _rebuild(
     affected = {row.call_id for row in new}
     affected |= {call_id for row in changed for call_id in (row.call_id, saved[row.source_key].call_id)}
     known = {row.call_id for row in (*saved.values(), *changed)}  # calls that are not only rows of `new`
-    cdrs.refresh_talk_times(
+    cdrs.refresh_call_times(
         connection, owner.app, [*stale, *(row for row in rows.values() if row.call_id in affected & known)]
     )
     # A call counts where its first leg is, and that may have changed.

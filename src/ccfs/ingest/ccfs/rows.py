@@ -84,7 +84,7 @@ def _save_cdrs(connection: Connection, run: IngestRun, app: App, rows: Sequence[
     cdrs.add(connection, app, list(fresh.values()))
     if fresh:
         call_statistics.mark_dirty(connection, app, saved)
-        cdrs.refresh_talk_times(connection, app, [row for row in fresh.values() if row.call_id in calls])
+        cdrs.refresh_call_times(connection, app, [row for row in fresh.values() if row.call_id in calls])
     run.result.cdrs += len(fresh)
     run.result.duplicates += len(rows) - len(fresh)
 

@@ -20,7 +20,7 @@ class Direction(StrEnum):
 INBOUND_CALL_TYPES: Final = (0, 1, 5, 13, 15, 17, 21, 30, 32, 33)  # this and the lists below: D0840
 INTERNAL_CALL_TYPES: Final = (int(CallType.INTERNAL), 51, 52, 53)
 MAX_LEG_SPREAD: Final = timedelta(days=31)  # the legs of one call begin within it of each other
-MAX_TALK_SECONDS: Final = 2**31 - 1  # the largest number of the column
+MAX_CALL_SECONDS: Final = 2**31 - 1  # the largest number of the columns of talk and waiting time
 OUTBOUND_CALL_TYPES: Final = (2, 3, 4, *range(7, 13), 14, 16, 18, 20, 22, 23, 31, 34, 35, *range(40, 46))
 CALL_TYPES_BY_DIRECTION: Final[dict[Direction, tuple[int, ...]]] = {
     Direction.INBOUND: INBOUND_CALL_TYPES,
@@ -100,7 +100,7 @@ def leg_talk_seconds(leg: LegTimes) -> int:
     """Return the talk time of a leg in whole seconds; 0 if nobody talked."""
     if leg.call_begin is None or leg.call_end is None:
         return 0
-    return min(max(0, int((leg.call_end - leg.call_begin).total_seconds())), MAX_TALK_SECONDS)
+    return min(max(0, int((leg.call_end - leg.call_begin).total_seconds())), MAX_CALL_SECONDS)
 
 
 def call_talk_seconds(legs: Sequence[LegTimes]) -> int:

@@ -16,24 +16,33 @@ class SearchOrder(StrEnum):
 
     NEWEST = auto()
     OLDEST = auto()
-    LONGEST = auto()
+    LONGEST = auto()  # by talk time
     SHORTEST = auto()
+    WAITED_MOST = auto()  # by waiting time
+    WAITED_LEAST = auto()
 
     @property
-    def is_by_talk(self) -> bool:
-        """Whether calls are sorted by their talk time."""
-        return self in (SearchOrder.LONGEST, SearchOrder.SHORTEST)
+    def duration_column(self) -> str:
+        """The column of the time by which calls are sorted; empty for orders by begin."""
+        pair = next(index for index, pair in enumerate(_OPPOSITES) if self in pair)
+        return ("", "talk_seconds", "wait_seconds")[pair]
 
     @property
     def opposite(self) -> "SearchOrder":
         """The same order from its other end."""
-        opposites = {SearchOrder.NEWEST: SearchOrder.OLDEST, SearchOrder.LONGEST: SearchOrder.SHORTEST}
-        return opposites.get(self) or next(order for order, other in opposites.items() if other is self)
+        return next(pair[1 - pair.index(self)] for pair in _OPPOSITES if self in pair)
 
     @property
     def is_falling(self) -> bool:
-        """Whether the newest or the longest call is first."""
-        return self in (SearchOrder.NEWEST, SearchOrder.LONGEST)
+        """Whether the newest, longest or longest waiting call is first."""
+        return any(self is falling for falling, _ in _OPPOSITES)
+
+
+_OPPOSITES: Final = (
+    (SearchOrder.NEWEST, SearchOrder.OLDEST),
+    (SearchOrder.LONGEST, SearchOrder.SHORTEST),
+    (SearchOrder.WAITED_MOST, SearchOrder.WAITED_LEAST),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +51,7 @@ class SearchCursor:
 
     begin: datetime
     source_key: str  # of the leg
-    talk_seconds: int = 0  # of the call; used by orders by talk time
+    seconds: int = 0  # of the call, by which an order by a duration sorts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

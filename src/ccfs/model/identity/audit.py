@@ -26,6 +26,10 @@ class AuditAction(StrEnum):
     TARGETS_CHANGED = auto()
     REPORT_SCHEDULED = auto()
     REPORT_DELETED = auto()
+    SEARCH_SAVED = auto()
+    SEARCH_SHARED = auto()
+    SEARCH_RENAMED = auto()
+    SEARCH_DELETED = auto()
     RECORDING_PLAYED = auto()
     RECORDING_DOWNLOADED = auto()
     API_RECORDING_DOWNLOADED = auto()  # by an API client, a play token or a signed URL

@@ -31,6 +31,8 @@ class Preferences:
     density: str = Density.COMFORTABLE
     zone: str = ""  # name of a time zone; else the account's
     start_page: str = ""  # path; else the first page that the user may see
+    columns: str = ""  # of the list of calls: their keys, separated by commas; else the usual ones
+    start_search: str = ""  # AK/ACCOUNT and the id of a saved search, with which the page of calls opens
     account: str = ""  # AK/ACCOUNT, or AK/ for an app: the last one that the user viewed
 
     def format(self) -> str:

@@ -19,14 +19,15 @@ from ccfs.web.responses.types import Response, StreamedResponse
 MAX_ENTRIES: Final = 1_000_000
 BATCH_ENTRIES: Final = 1000
 JSON_LINES_TYPE: Final = "application/x-ndjson"
-CSV_HEADER: Final = ("time", "actor", "app", "account", "action", "target", "address", "call")
+NAMES: Final = ("time", "actor", "app", "account", "action", "target", "address", "call")  # in JSON lines
+CSV_HEADINGS: Final = ("Time", "User", "App", "Account", "Action", "Object", "Address", "Call")
 
 Encoder = Callable[[Sequence[AuditEntry]], bytes]
 
 
 async def download_csv(request: ConsoleRequest) -> Response:
     """Return the entries of the search as CSV, newest first."""
-    header = safe_csv.BOM + safe_csv.encode_rows([CSV_HEADER])
+    header = safe_csv.BOM + safe_csv.encode_rows([[request.translate(text) for text in CSV_HEADINGS]])
     aks = await _load_aks(request)
 
     def encode(entries: Sequence[AuditEntry]) -> bytes:
@@ -98,7 +99,7 @@ def _describe(entry: AuditEntry, aks: Mapping[int, str]) -> dict[str, str]:
         entry.address,
         entry.call_ids[0] if entry.call_ids else "",
     )
-    return dict(zip(CSV_HEADER, values, strict=True))
+    return dict(zip(NAMES, values, strict=True))
 
 
 def _encode_line(value: Mapping[str, str]) -> bytes:

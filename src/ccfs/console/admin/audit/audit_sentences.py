@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from ccfs.console.audit_labels import ACTION_KINDS, ACTIONS, AUDIT_SENTENCES, AUDITED_FIELDS
 from ccfs.console.calls.search_form import PERIOD_LABELS
-from ccfs.console.labels import ANSWERED, DIRECTIONS, ORDERS, RECORDED
+from ccfs.console.labels import ANSWERED, DAY_PERIODS, DIRECTIONS, ORDERS, RECORDED
 from ccfs.console.request import ConsoleRequest
 from ccfs.model.identity.audit import AuditAction, AuditEntry
 from ccfs.model.identity.tenancy import App
@@ -18,11 +18,14 @@ MAX_SEARCH_FIELDS: Final = 30
 _SEARCH_PAGES: Final = {  # pages whose query is an entry's target
     AuditAction.CALLS_SEARCHED: "/console/calls",
     AuditAction.CALLS_DOWNLOADED: "/console/calls",
+    **dict.fromkeys(
+        (AuditAction.SEARCH_SAVED, AuditAction.SEARCH_SHARED, AuditAction.SEARCH_RENAMED), "/console/calls"
+    ),
     AuditAction.ANNOTATIONS_SEARCHED: "/console/annotations",
     AuditAction.AUDIT_LOG_DOWNLOADED: "/console/audit",
 }
 _VALUES: Final[dict[str, Mapping[str, str]]] = {
-    "period": PERIOD_LABELS,
+    "period": PERIOD_LABELS | DAY_PERIODS,
     "direction": {str(key): text for key, text in DIRECTIONS.items()},
     "sort": {str(key): text for key, text in ORDERS.items()},
     "recorded": dict(RECORDED),

@@ -441,6 +441,24 @@ def upgrade() -> None:
         postgresql_where=sa.text("version != counted_version"),
     )
     op.create_table(
+        "saved_searches",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Integer(), nullable=False),
+        sa.Column("author", sa.Integer(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name_key", sa.Text(), nullable=False),
+        sa.Column("query", sa.Text(), nullable=False),
+        sa.Column("saved_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_saved_searches_app")),
+        sa.ForeignKeyConstraint(["author"], ["users.id"], name=op.f("fk_saved_searches_author"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_saved_searches")),
+        sa.UniqueConstraint(
+            "app", "account_id", "owner", "name_key", name=op.f("uq_saved_searches_app_account_id_owner_name_key")
+        ),
+    )
+    op.create_table(
         "report_schedules",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("app", sa.Integer(), nullable=False),
@@ -530,6 +548,7 @@ def upgrade() -> None:
         sa.Column("leg_order", sa.Text(), nullable=False),
         sa.Column("source_key", sa.Text(), nullable=False),
         sa.Column("talk_seconds", sa.Integer(), nullable=False),
+        sa.Column("wait_seconds", sa.Integer(), nullable=False),
         sa.Column("direction", sa.Integer(), nullable=False),
         sa.Column("caller_key", sa.Text(), nullable=False),
         sa.Column("callee_key", sa.Text(), nullable=False),
@@ -593,6 +612,9 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_cdrs_search_talk", "cdrs", ["app", "account_id", "talk_seconds", "begin", "direction"], unique=False
+    )
+    op.create_index(
+        "ix_cdrs_search_wait", "cdrs", ["app", "account_id", "wait_seconds", "begin", "direction"], unique=False
     )
     op.create_table(
         "channel_events",

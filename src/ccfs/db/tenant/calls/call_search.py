@@ -30,14 +30,13 @@ from ccfs.model.identity.tenancy import App
 _TARGET_SECONDS = 0.025  # time of one batch: the next one is wider or narrower by as much, within these bounds
 _MIN_WIDENING, _MAX_WIDENING = 0.5, 16.0
 _DAY, _MIN_WIDTH, _MICROSECOND = timedelta(days=1), timedelta(hours=1), timedelta(microseconds=1)
-MAX_SORTED_LEGS = 4_000  # up to so many legs, sorting by talk time beats a walk along the account's index of talk times
+MAX_SORTED_LEGS = 4_000  # up to so many legs, sorting by a duration beats a walk along the account's index of durations
 FIRST_BATCH_LEGS = 250  # of that walk
 INDEX_WALK_SECONDS = 0.05  # length of that walk
 
 _LEG = schema.cdrs
-_LEG_COLUMNS = (_LEG.c.call_id, _LEG.c.begin, _LEG.c.source_key, _LEG.c.talk_seconds)
+_LEG_COLUMNS = (_LEG.c.call_id, _LEG.c.begin, _LEG.c.source_key, _LEG.c.talk_seconds, _LEG.c.wait_seconds)
 _BEGIN_COLUMNS = ("begin", "source_key")
-_TALK_COLUMNS = ("talk_seconds", *_BEGIN_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +52,7 @@ def find_calls(
 ) -> SearchPage:
     """Return matching calls in the order of the search, up to its limit or until `timeout` seconds have passed.
 
-    With `may_sort`, the database may sort a very large number of legs to find the longest or shortest calls, which can
+    With `may_sort`, the database may sort a very large number of legs to find the calls with the longest or shortest times, which can
     exceed the timeout.
     """
     force_custom_plan(connection)
@@ -64,7 +63,11 @@ def find_calls(
     for batch in _iter_batches(connection, app, resolved, 2 * search.limit, may_sort):
         if batch.rows:
             first_legs = _find_first_matching_legs(connection, app, resolved, batch.rows)
-            hits += [_build_hit(row) for row in batch.rows if first_legs[row.call_id] == _sort_key(row, search.order)]
+            hits += [
+                _build_hit(row, search.order)
+                for row in batch.rows
+                if first_legs[row.call_id] == _sort_key(row, search.order)
+            ]
         if len(hits) >= search.limit:
             return SearchPage(hits=hits[: search.limit], next_cursor=hits[search.limit - 1].cursor)
         cursor = batch.next_cursor
@@ -84,7 +87,7 @@ def find_position(connection: Connection, app: App, search: CallSearch, call_id:
         *call_filters.recording_conditions(resolved),
     )
     rows = sorted(connection.execute(query).all(), key=lambda row: _sort_key(row, search.order))
-    return _build_hit(rows[0]).cursor if rows else None
+    return _build_hit(rows[0], search.order).cursor if rows else None
 
 
 def count_calls(connection: Connection, app: App, search: CallSearch, limit: int, timeout: float) -> SearchCount:
@@ -106,11 +109,11 @@ def _iter_batches(
     connection: Connection, app: App, search: ResolvedSearch, size: int, may_sort: bool
 ) -> Iterator[_LegBatch]:
     """Yield the matching legs; all of them, unless very many had to be sorted without `may_sort`."""
-    if not search.order.is_by_talk:
+    if not search.order.duration_column:
         yield from _iter_by_begin(connection, app, search, size)
         return
     if not _has_few_legs(connection, app, search):
-        for batch in _iter_by_talk(connection, app, search):
+        for batch in _iter_by_duration(connection, app, search):
             yield batch
             if batch.next_cursor is None:
                 return
@@ -134,7 +137,7 @@ def _iter_by_begin(connection: Connection, app: App, search: ResolvedSearch, siz
             return
         is_full = len(rows) == size
         cursor = (
-            _build_hit(rows[-1]).cursor
+            _build_hit(rows[-1], search.order).cursor
             if is_full
             else SearchCursor(begin=window.begin if is_falling else window.end, source_key="")
         )
@@ -176,22 +179,24 @@ def _has_few_legs(connection: Connection, app: App, search: ResolvedSearch) -> b
     return True
 
 
-def _iter_by_talk(connection: Connection, app: App, search: ResolvedSearch) -> Iterator[_LegBatch]:
-    """Walk the index of talk times for INDEX_WALK_SECONDS, from one of its ends; this finds what is common."""
+def _iter_by_duration(connection: Connection, app: App, search: ResolvedSearch) -> Iterator[_LegBatch]:
+    """Walk the index of talk or waiting times for INDEX_WALK_SECONDS, from one of its ends; this finds what is common."""
     size, cursor, deadline = FIRST_BATCH_LEGS, search.cursor, time.monotonic() + INDEX_WALK_SECONDS
     matches = sa.and_(
         sa.true(), *call_filters.filter_conditions(search), *call_filters.recording_conditions(search)
     ).label("matches")
+    duration = _LEG.c[search.order.duration_column]
+    talk = _LEG.c.talk_seconds if duration is _LEG.c.talk_seconds else NoIndex(_LEG.c.talk_seconds)
     conditions = [
         *call_filters.scope_conditions(app, search, begin=NoIndex(_LEG.c.begin)),
-        *call_filters.duration_conditions(search, _LEG.c.talk_seconds),
+        *call_filters.duration_conditions(search, talk),
     ]
     query = sa.select(*_LEG_COLUMNS, matches).where(*conditions)
     while time.monotonic() < deadline:
         started = time.monotonic()
-        rows = connection.execute(_order_and_limit(query, search, cursor, size)).all()
+        rows = connection.execute(_order_and_limit(query, search, cursor, size, duration)).all()
         seconds = time.monotonic() - started
-        cursor = _build_hit(rows[-1]).cursor if len(rows) == size else None
+        cursor = _build_hit(rows[-1], search.order).cursor if len(rows) == size else None
         yield _LegBatch(rows=[row for row in rows if row.matches], next_cursor=cursor)
         if cursor is None:
             return
@@ -199,24 +204,24 @@ def _iter_by_talk(connection: Connection, app: App, search: ResolvedSearch) -> I
 
 
 def _iter_sorted(connection: Connection, app: App, search: ResolvedSearch, size: int) -> Iterator[_LegBatch]:
-    """Yield the matching legs that the database sorts by talk time."""
+    """Yield the matching legs that the database sorts by talk or waiting time."""
     while True:
         rows = connection.execute(_select_legs(app, search, size)).all()
         if len(rows) < size:
             yield _LegBatch(rows=rows, next_cursor=None)
             return
-        search = replace(search, cursor=_build_hit(rows[-1]).cursor)
+        search = replace(search, cursor=_build_hit(rows[-1], search.order).cursor)
         yield _LegBatch(rows=rows, next_cursor=search.cursor)
 
 
 def _select_legs(app: App, search: ResolvedSearch, size: int) -> sa.Select[Any]:
-    """Select matching legs; by talk time, with a sort rather than along the index of talk times."""
+    """Select matching legs; by a duration, with a sort rather than along the index of durations."""
     paths = search.path.paths if search.path else (None,)
     queries = [_select_by_path(app, search, size, path) for path in paths]
     if len(queries) == 1:
         return queries[0]
     legs = sa.union(*(sa.select(query.subquery()) for query in queries)).subquery()
-    names = _TALK_COLUMNS if search.order.is_by_talk else _BEGIN_COLUMNS
+    names = _sort_columns(search.order)
     order = [legs.c[name].desc() if search.order.is_falling else legs.c[name] for name in names]
     return sa.select(legs).order_by(*order).limit(size)
 
@@ -230,7 +235,8 @@ def _select_by_path(app: App, search: ResolvedSearch, size: int, path: ColumnMat
     )
     is_list = path is not None and len(path.values or ()) > 1  # SQLite would walk along all begins, which are in order
     begin: Any = NoIndex(_LEG.c.begin) if is_list else _LEG.c.begin
-    return _order_and_limit(query, search, search.cursor, size, NoIndex(_LEG.c.talk_seconds), begin)
+    duration = NoIndex(_LEG.c[search.order.duration_column]) if search.order.duration_column else None
+    return _order_and_limit(query, search, search.cursor, size, duration, begin)
 
 
 def _order_and_limit(
@@ -238,15 +244,15 @@ def _order_and_limit(
     search: CallSearch,
     cursor: SearchCursor | None,
     size: int,
-    talk: Any = _LEG.c.talk_seconds,
+    duration: Any,
     begin: Any = _LEG.c.begin,
 ) -> sa.Select[Any]:
     """Restrict a query to `size` rows behind the cursor, in the search's order."""
     key = [begin, _LEG.c.source_key]
     bound = [sa.literal(cursor.begin, key[0].type), sa.literal(cursor.source_key)] if cursor else []
-    if search.order.is_by_talk:
-        key = [talk, *key]
-        bound = [sa.literal(cursor.talk_seconds), *bound] if cursor else []
+    if search.order.duration_column:
+        key = [duration, *key]
+        bound = [sa.literal(cursor.seconds), *bound] if cursor else []
     is_falling = search.order.is_falling
     query = query.order_by(*(column.desc() if is_falling else column for column in key)).limit(size)
     if not bound:
@@ -277,10 +283,16 @@ def _find_first_matching_legs(
     return {call_id: min(leg_keys) for call_id, leg_keys in keys.items()}
 
 
+def _sort_columns(order: SearchOrder) -> tuple[str, ...]:
+    return (order.duration_column, *_BEGIN_COLUMNS) if order.duration_column else _BEGIN_COLUMNS
+
+
 def _sort_key(row: Any, order: SearchOrder) -> tuple[Any, ...]:
-    return tuple(row._mapping[name] for name in (_TALK_COLUMNS if order.is_by_talk else _BEGIN_COLUMNS))
+    return tuple(row._mapping[name] for name in _sort_columns(order))
 
 
-def _build_hit(row: Any) -> SearchHit:
-    cursor = SearchCursor(begin=row.begin, source_key=row.source_key, talk_seconds=row.talk_seconds)
-    return SearchHit(call_id=row.call_id, cursor=cursor)
+def _build_hit(row: Any, order: SearchOrder) -> SearchHit:
+    seconds = row._mapping[order.duration_column] if order.duration_column else 0
+    return SearchHit(
+        call_id=row.call_id, cursor=SearchCursor(begin=row.begin, source_key=row.source_key, seconds=seconds)
+    )

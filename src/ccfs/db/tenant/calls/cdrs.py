@@ -17,7 +17,7 @@ from ccfs.db.no_index import NoIndex
 from ccfs.db.tenant.calls import search_index
 from ccfs.db.tenant.calls.statistics import call_statistics
 from ccfs.model.calls import partition_month
-from ccfs.model.calls.call import MAX_LEG_SPREAD, MAX_TALK_SECONDS, call_talk_seconds, direction_index
+from ccfs.model.calls.call import MAX_CALL_SECONDS, MAX_LEG_SPREAD, call_talk_seconds, call_wait_time, direction_index
 from ccfs.model.calls.cdr import Cdr
 from ccfs.model.calls.search_text import fold_value
 from ccfs.model.identity.tenancy import App
@@ -27,7 +27,8 @@ _FIELDS = tuple(field.name for field in fields(Cdr))
 _KEYS_PER_QUERY = 500  # every database limits the parameters of a query
 _KEY = ("app", "begin", "account_id", "source_key")
 _SEARCH_COLUMNS = ("direction", "caller_key", "callee_key", "name_key")  # that the search needs beside the fields
-_BULK_INSERT = BulkInserter(_TABLE, Cdr, ("talk_seconds", *_SEARCH_COLUMNS))
+_CALL_COLUMNS = ("talk_seconds", "wait_seconds")  # of the whole call, in each of its rows
+_BULK_INSERT = BulkInserter(_TABLE, Cdr, (*_CALL_COLUMNS, *_SEARCH_COLUMNS))
 _SELECT = sa.select(*(_TABLE.c[name] for name in _FIELDS)).where(_TABLE.c.app == sa.bindparam("owner"))
 _FIRST_BEGIN, _LAST_BEGIN = (sa.bindparam(name, type_=schema.Instant) for name in ("first", "last"))
 _IN_TIME_RANGE = NoIndex(_TABLE.c.begin).between(_FIRST_BEGIN, _LAST_BEGIN)  # PostgreSQL then skips other months
@@ -55,10 +56,11 @@ _UPDATE = (
     .values({name: sa.bindparam(f"new_{name}") for name in (*_FIELDS, *_SEARCH_COLUMNS) if name not in _KEY})
 )
 
-_UPDATE_TALK = sa.update(_TABLE).where(*_IS_ROW).values(talk_seconds=sa.bindparam("new_talk_seconds"))
-_SELECT_TALK = sa.select(
-    *(_TABLE.c[name] for name in (*_KEY, "call_id", "device_type", "call_begin", "call_end", "talk_seconds"))
-).where(_TABLE.c.app == sa.bindparam("owner"), _TABLE.c.call_id.in_(sa.bindparam("names", expanding=True)))
+_UPDATE_TIMES = sa.update(_TABLE).where(*_IS_ROW).values({name: sa.bindparam(f"new_{name}") for name in _CALL_COLUMNS})
+_TIME_COLUMNS = ("device_type", "wait_begin", "wait_end", "call_begin", "call_end")
+_SELECT_TIMES = sa.select(*(_TABLE.c[name] for name in (*_KEY, "call_id", *_TIME_COLUMNS, *_CALL_COLUMNS))).where(
+    _TABLE.c.app == sa.bindparam("owner"), _TABLE.c.call_id.in_(sa.bindparam("names", expanding=True))
+)
 _DELETE = sa.delete(_TABLE).where(*(_TABLE.c[name] == sa.bindparam(f"old_{name}") for name in _KEY))
 
 _NAMES_PER_QUERY = 5000  # a batch has fewer; a document may have more, and PostgreSQL takes 65,535
@@ -167,10 +169,10 @@ def _iter_rows(
 
 
 def add(connection: Connection, app: App, rows: Sequence[Cdr]) -> None:
-    """Add new rows. If their calls have other rows already, call `refresh_talk_times` next."""
-    talk_seconds = _sum_talk_times(rows)
+    """Add new rows. If their calls have other rows already, call `refresh_call_times` next."""
+    times = _sum_times(rows)
     partitions.ensure(connection, _TABLE, {partition_month.month_key(row.begin) for row in rows})
-    _BULK_INSERT.insert(connection, app, rows, lambda row: (talk_seconds[_call_of(row)], *_derive_search_values(row)))
+    _BULK_INSERT.insert(connection, app, rows, lambda row: (*times[_call_of(row)], *_derive_search_values(row)))
     call_statistics.mark_dirty(connection, app, rows)
     search_index.add_rows(connection, app, rows)
 
@@ -181,37 +183,47 @@ def _derive_search_values(row: Cdr) -> tuple[Any, ...]:
     return (direction_index(row.call_type), *keys)
 
 
-def _sum_talk_times(rows: Iterable[Any]) -> dict[tuple[str, str], int]:
-    """Return the talk time of each call of these rows, by account and callId."""
+def _sum_times(rows: Iterable[Any]) -> dict[tuple[str, str], tuple[int, int]]:
+    """Return the values of _CALL_COLUMNS of each call of these rows, by account and callId."""
     calls: dict[tuple[str, str], list[Any]] = defaultdict(list)
     for row in rows:
         calls[_call_of(row)].append(row)
-    return {call: min(call_talk_seconds(legs), MAX_TALK_SECONDS) for call, legs in calls.items()}
+    return {
+        call: (
+            min(call_talk_seconds(legs), MAX_CALL_SECONDS),
+            min(int(call_wait_time(legs).total_seconds()), MAX_CALL_SECONDS),
+        )
+        for call, legs in calls.items()
+    }
 
 
 def _call_of(row: Any) -> tuple[str, str]:
     return row.account_id, row.call_id
 
 
-def refresh_talk_times(connection: Connection, app: App, rows: Iterable[Cdr]) -> None:
-    """Set the talk time of these rows' calls in all rows of each call, after one of them was added, changed or deleted."""
+def refresh_call_times(connection: Connection, app: App, rows: Iterable[Cdr]) -> None:
+    """Set talk and waiting time of these rows' calls in all rows of each call, after one was added, changed or deleted."""
     changed = list(rows)
     call_ids, near = {row.call_id for row in changed}, [row.begin for row in changed]
-    legs = list(_iter_rows(connection, app, _SELECT_TALK, sorted(call_ids), near))
-    talk_seconds = _sum_talk_times(legs)
-    stale = [leg for leg in legs if leg.talk_seconds != talk_seconds[_call_of(leg)]]
+    legs = list(_iter_rows(connection, app, _SELECT_TIMES, sorted(call_ids), near))
+    times = _sum_times(legs)
+    stale = [leg for leg in legs if (leg.talk_seconds, leg.wait_seconds) != times[_call_of(leg)]]
     if stale:
-        keys = [{f"new_{name}": leg._mapping[name] for name in _KEY} for leg in stale]
+        rows_ = [dict(zip(_CALL_COLUMNS, times[_call_of(leg)], strict=True)) for leg in stale]
+        keys = [{name: leg._mapping[name] for name in _KEY} for leg in stale]
         connection.execute(
-            _UPDATE_TALK,
-            [key | {"new_talk_seconds": talk_seconds[_call_of(leg)]} for key, leg in zip(keys, stale, strict=True)],
+            _UPDATE_TIMES,
+            [
+                {f"new_{name}": value for name, value in (key | row).items()}
+                for key, row in zip(keys, rows_, strict=True)
+            ],
         )
 
 
 def update(connection: Connection, app: App, rows: Sequence[Cdr]) -> None:
     """Update rows of the app: a later leg changes the numbers of earlier ones, and a queue log adds details.
 
-    The begin time, account and source key of a row never change. Call `refresh_talk_times` next.
+    The begin time, account and source key of a row never change. Call `refresh_call_times` next.
     """
     if rows:
         names = (*_FIELDS, *_SEARCH_COLUMNS)
@@ -228,7 +240,7 @@ def update(connection: Connection, app: App, rows: Sequence[Cdr]) -> None:
 
 
 def delete(connection: Connection, app: App, rows: Sequence[Cdr]) -> None:
-    """Delete rows of the app: parts of a line that another line turned out to contain. Call `refresh_talk_times` next."""
+    """Delete rows of the app: parts of a line that another line turned out to contain. Call `refresh_call_times` next."""
     if rows:
         keys = [{f"old_{name}": getattr(row, name) for name in _KEY[1:]} | {"old_app": app.id} for row in rows]
         connection.execute(_DELETE, keys)

@@ -1,14 +1,36 @@
 """Figures as rows of a CSV file. Durations are in seconds, shares from 0 to 1; empty: there is nothing to compute it from."""
 
+from collections.abc import Callable
 from typing import Final
 
 from ccfs.model.calls.reports.figures import Figures
 
-HEADER: Final = (
-    *("kind", "name", "offered", "answered", "abandoned", "answer_rate", "service_level", "service_level_seconds"),
-    *("average_wait", "wait_p90", "talk", "average_talk", "hold", "after_call", "average_handling"),
-    *("signed_in", "ready", "not_ready", "occupancy"),
-)
+HEADING_TEXTS: Final = {  # of the columns, in English; durations are in seconds
+    "kind": "Row",
+    "name": "Name",
+    "offered": "Offered",
+    "answered": "Answered",
+    "abandoned": "Abandoned",
+    "answer_rate": "Answer rate",
+    "service_level": "Service level",
+    "service_level_seconds": "Service level target (s)",
+    "average_wait": "Average wait (s)",
+    "wait_p90": "90th percentile wait (s)",
+    "talk": "Talk time (s)",
+    "average_talk": "Average talk time (s)",
+    "hold": "Hold time (s)",
+    "after_call": "After-call work (s)",
+    "average_handling": "Average handling time (s)",
+    "signed_in": "Logged in (s)",
+    "ready": "Ready (s)",
+    "not_ready": "Not ready (s)",
+    "occupancy": "Occupancy",
+}
+
+
+def build_header(translate: Callable[[str], str]) -> tuple[str, ...]:
+    """Return the headings in the language of the file's reader."""
+    return tuple(map(translate, HEADING_TEXTS.values()))
 
 
 def build_row(kind: str, figures: Figures, target_seconds: int) -> tuple[str, ...]:

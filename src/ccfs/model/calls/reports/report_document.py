@@ -6,7 +6,7 @@ from html import escape
 from typing import Final
 
 from ccfs.model.calls.reports.figures import Figures, FigureTables
-from ccfs.model.calls.reports.figures_csv import HEADER, build_row
+from ccfs.model.calls.reports.figures_csv import HEADING_TEXTS, build_header, build_row
 from ccfs.model.calls.reports.report import ReportFormat, ReportSchedule
 from ccfs.model.formats import safe_csv
 from ccfs.model.formats.durations import format_duration
@@ -16,6 +16,7 @@ REPORT_TEXTS: Final = (
     *("Statistics", "Queues", "Agents", "Queue", "Agent", "Account", "Offered", "Answered", "Abandoned"),
     *("Answer rate", "Service level", "Average wait", "90th percentile wait", "Average talk time"),
     *("Average handling time", "Occupancy", "to"),
+    *HEADING_TEXTS.values(),
 )
 _COLUMNS: Final = (
     *("Offered", "Answered", "Abandoned", "Answer rate", "Service level", "Average wait", "90th percentile wait"),
@@ -39,7 +40,7 @@ def build_report(schedule: ReportSchedule, tables: FigureTables, days: tuple[dat
     """Return the report's bytes, in its format."""
     shown = select_tables(tables, schedule.queues)
     if schedule.format is ReportFormat.CSV:
-        return _build_csv(shown, target)
+        return _build_csv(schedule, shown, target)
     return _build_html(schedule, shown, days, target)
 
 
@@ -52,10 +53,11 @@ def get_file_name(schedule: ReportSchedule, days: tuple[date, date]) -> str:
     return f"statistics-{account}-{first}_{last}-{schedule.id[:8]}.{schedule.format}"
 
 
-def _build_csv(tables: FigureTables, target: int) -> bytes:
+def _build_csv(schedule: ReportSchedule, tables: FigureTables, target: int) -> bytes:
     kinds = (("total", [tables.account]), ("queue", tables.queues), ("agent", tables.agents))
     rows = [build_row(kind, row, target) for kind, some in kinds for row in some]
-    return safe_csv.BOM + safe_csv.encode_rows([HEADER, *rows])
+    header = build_header(lambda text: schedule.texts.get(text, text))
+    return safe_csv.BOM + safe_csv.encode_rows([header, *rows])
 
 
 def _build_html(schedule: ReportSchedule, tables: FigureTables, days: tuple[date, date], target: int) -> bytes:

@@ -1,0 +1,1 @@
+"""The list of calls as users arrange it: saved searches and columns."""
