@@ -15,7 +15,15 @@ FILES = {coding: audio_samples.encode_tone(coding, 2.5) for coding in audio_samp
     "gsm": audio_samples.make_gsm_wav(2),
     "speex": audio_samples.read_speex(),
 }
-DEPENDENT_DECODERS = {"mp3", "mp3-in-wav", "opus", "vorbis", "g726", "g722", "ima"}  # whose samples depend on those before a seek
+DEPENDENT_DECODERS = {
+    "mp3",
+    "mp3-in-wav",
+    "opus",
+    "vorbis",
+    "g726",
+    "g722",
+    "ima",
+}  # whose samples depend on those before a seek
 START_MS, END_MS = 1201, 1603
 
 

@@ -24,7 +24,7 @@ from ccfs.console.annotations import annotation_search, annotations
 from ccfs.console.bulk import pages as bulk_downloads
 from ccfs.console.calls import call_page, csv_export, missing_recordings, search, suggestions
 from ccfs.console.calls import questions as call_questions
-from ccfs.console.links import links_page, guest_page
+from ccfs.console.links import guest_page, links_page
 from ccfs.console.login import account, drafts, oidc_login, own_sessions, password
 from ccfs.console.request import ConsoleRequest
 from ccfs.console.statistics import agent_day, reports, wallboard

@@ -38,7 +38,10 @@ class ConsoleSettings(SettingsGroup):
         description="Whether users can make guest links, with which anyone can play a recording without signing in; each account has a switch, too.",
     )
     guest_link_max_days: int = Field(
-        default=30, ge=1, le=366, description="Maximum lifetime of a guest link, in days; it also applies to existing links."
+        default=30,
+        ge=1,
+        le=366,
+        description="Maximum lifetime of a guest link, in days; it also applies to existing links.",
     )
     search_ms: int = Field(
         default=50,

@@ -5,8 +5,8 @@ from functools import partial
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.tenant import guest_links
 from ccfs.model.identity.user import Permission
-from ccfs.model.recordings.recording import Recording
 from ccfs.model.recordings.guest_link import GuestLink
+from ccfs.model.recordings.recording import Recording
 
 
 async def list_of_call(request: ConsoleRequest, recordings: list[Recording]) -> list[GuestLink] | None:

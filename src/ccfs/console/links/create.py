@@ -8,10 +8,10 @@ from sqlalchemy.engine import Connection
 from ccfs.console.calls import call_page
 from ccfs.console.forms import notes
 from ccfs.console.links import links_page
-from ccfs.console.links.link_access import PATH
-from ccfs.console.links.link_form import LinkForm, parse_link_form
 from ccfs.console.links.guest_audio import find_passage
 from ccfs.console.links.guest_page import TOKEN_FIELD
+from ccfs.console.links.link_access import PATH
+from ccfs.console.links.link_form import LinkForm, parse_link_form
 from ccfs.console.login import password_hashing
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.system.console import audit

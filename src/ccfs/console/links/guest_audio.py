@@ -16,8 +16,8 @@ from ccfs.console.calls.player import (
     MAX_CHUNK_BYTES,
     RETRY_AFTER_SECONDS,
 )
-from ccfs.console.links.link_access import HEADERS, LiveLink, find_live_link, forget_user, has_grant
 from ccfs.console.links.guest_page import TOKEN_FIELD
+from ccfs.console.links.link_access import HEADERS, LiveLink, find_live_link, forget_user, has_grant
 from ccfs.console.request import ConsoleRequest
 from ccfs.media.codec_table import UnknownAudio
 from ccfs.media.passage import Passage, cut_passage, iter_passage
@@ -27,8 +27,8 @@ from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.errors import FlowLimitReached
 from ccfs.model.formats.http_range import RangeNotSatisfiable, if_range_matches, parse_range
 from ccfs.model.identity.tenancy import App
-from ccfs.model.recordings.recording import Recording
 from ccfs.model.recordings.guest_link import GuestLinkDraft
+from ccfs.model.recordings.recording import Recording
 from ccfs.web.app_counters import RequestKind
 from ccfs.web.context import WebContext
 from ccfs.web.responses.blob_reader import open_blob

@@ -12,8 +12,8 @@ from typing import Final
 from ccfs.console.request import AccountScope, ConsoleRequest
 from ccfs.db.system.console import link_tokens
 from ccfs.model.errors import OperatorError
+from ccfs.model.recordings.guest_link import GuestLink, LinkState
 from ccfs.model.recordings.recording import Recording
-from ccfs.model.recordings.guest_link import LinkState, GuestLink
 
 PATH: Final = "/console/guest"
 GRANT_LIFETIME: Final = timedelta(hours=1)  # beside the length of the recording

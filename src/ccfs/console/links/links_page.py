@@ -16,7 +16,7 @@ from ccfs.console.links.link_form import choose_default_hours, list_lifetimes
 from ccfs.console.request import AccountScope, ConsoleRequest
 from ccfs.db.system import tenants
 from ccfs.db.system.console import audit
-from ccfs.db.tenant import recordings, guest_links
+from ccfs.db.tenant import guest_links, recordings
 from ccfs.model.errors import NotFound
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Permission
@@ -115,7 +115,11 @@ async def ask_revoke_link(request: ConsoleRequest) -> Question:
     t, link = request.translate, await _find_link(request)
     return Question(
         title=t("Revoke guest link {number}?", number=link.id),
-        consequences=(t("The recording can no longer be played with it, not even by people who are listening now. This cannot be undone."),),
+        consequences=(
+            t(
+                "The recording can no longer be played with it, not even by people who are listening now. This cannot be undone."
+            ),
+        ),
         action=t("Revoke link"),
         cancel_path=f"{PATH}?{urlencode({'account': request.current_scope.name})}",
     )

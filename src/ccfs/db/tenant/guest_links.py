@@ -13,8 +13,8 @@ from ccfs.db.system.console.users import hash_token
 from ccfs.model.calls import partition_month
 from ccfs.model.identity.tenancy import App
 from ccfs.model.identity.user import User
-from ccfs.model.recordings.recording import Recording
 from ccfs.model.recordings.guest_link import MAX_PER_RECORDING, GuestLink, GuestLinkDraft
+from ccfs.model.recordings.recording import Recording
 
 MAX_OF_CALL: Final = 200  # links that the page of a call shows
 _TABLE, _USERS = schema.guest_links, schema.users
@@ -59,9 +59,7 @@ def add(
     return added
 
 
-def list_by_recordings(
-    connection: Connection, app: App, recordings: Sequence[Recording]
-) -> dict[str, list[GuestLink]]:
+def list_by_recordings(connection: Connection, app: App, recordings: Sequence[Recording]) -> dict[str, list[GuestLink]]:
     """Return the links of each recording by its index name, the newest first; up to MAX_OF_CALL in all."""
     names = [recording.file_name for recording in recordings]
     query = SELECT.where(_TABLE.c.app == app.id, _TABLE.c.recording.in_(names)).order_by(_TABLE.c.id.desc())

@@ -459,9 +459,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("digest", name=op.f("uq_guest_links_digest")),
     )
     op.create_index(op.f("ix_guest_links_app_recording"), "guest_links", ["app", "recording"], unique=False)
-    op.create_index(
-        op.f("ix_guest_links_app_account_id_id"), "guest_links", ["app", "account_id", "id"], unique=False
-    )
+    op.create_index(op.f("ix_guest_links_app_account_id_id"), "guest_links", ["app", "account_id", "id"], unique=False)
     op.create_index(op.f("ix_guest_links_expires_at"), "guest_links", ["expires_at"], unique=False)
     op.create_index(
         "ix_report_schedules_due",

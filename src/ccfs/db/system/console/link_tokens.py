@@ -16,8 +16,8 @@ from ccfs.db.tenant import recordings
 from ccfs.db.tenant.guest_links import SELECT, build_link
 from ccfs.model.identity.tenancy import App
 from ccfs.model.identity.user import Permission
-from ccfs.model.recordings.recording import Recording
 from ccfs.model.recordings.guest_link import GuestLink
+from ccfs.model.recordings.recording import Recording
 
 _TABLE, _APPS = schema.guest_links, schema.apps
 _NO_APP: Final = App(id=0, ak="", name="")
