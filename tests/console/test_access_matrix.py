@@ -78,10 +78,7 @@ def build_requests(server: CcfsServer, call_centre: CallCentreData) -> dict[Rout
         ("POST", "/console/annotation"): recording | {"offset": "x", "text": "y"},
         ("POST", "/console/annotation/change"): recording | {"annotation": "1", "offset": "x"},
         ("POST", "/console/annotation/delete"): recording | {"annotation": "1"},
-        ("POST", "/console/links"): account | {"id": CALL_ID},
-        ("GET", "/console/links/new"): account | {"id": CALL_ID},
-        ("POST", "/console/links/switch"): account | {"state": "off"},
-        ("POST", "/console/links/revoke"): recording,
+        **build_link_requests(account, recording),
         ("POST", "/console/bulk-downloads"): account,
         ("GET", "/console/bulk-download"): account | {"id": "c" * 32},
         ("POST", "/console/bulk-download"): account | {"id": "c" * 32},
@@ -122,6 +119,16 @@ def build_requests(server: CcfsServer, call_centre: CallCentreData) -> dict[Rout
         ("POST", "/console/cluster/node"): {"node": node.id, "state": "active"},
         ("POST", "/console/cluster/location"): {"location": "0", "state": "active"},
         ("POST", "/console/settings/certificates/remove"): {"name": "pem"},
+    }
+
+
+def build_link_requests(account: Fields, recording: Fields) -> dict[RouteKey, Fields]:
+    """Return those of guest links, which are off on this site."""
+    return {
+        ("POST", "/console/links"): account | {"id": CALL_ID},
+        ("GET", "/console/links/new"): account | {"id": CALL_ID},
+        ("POST", "/console/links/switch"): account | {"state": "off"},
+        ("POST", "/console/links/revoke"): recording,
     }
 
 

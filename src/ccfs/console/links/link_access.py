@@ -1,7 +1,7 @@
 """Which link a token opens, and the grants of browsers that have opened one.
 
 A grant is an encrypted cookie: it lets the player of one browser request the audio of one link as often as it must, and counts
-as one play. Whoever asks without one is asked to open the link first.
+as one play. A browser without one must open the link first.
 """
 
 import json

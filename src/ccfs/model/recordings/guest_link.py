@@ -25,7 +25,7 @@ class LinkState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestLinkDraft:
-    """What a user chooses for a link."""
+    """The choices of a user for a link."""
 
     start_ms: int = 0  # from the recording's begin
     end_ms: int | None = None  # None: to the end of the recording
@@ -53,7 +53,7 @@ class GuestLink:
 
     @property
     def actor(self) -> str:
-        """Who plays by the link, for the audit log. No user has such a name."""
+        """The name of its guests in the audit log. No user has such a name."""
         return f"(link {self.id})"
 
     @property
