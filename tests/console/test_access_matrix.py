@@ -75,10 +75,7 @@ def build_requests(server: CcfsServer, call_centre: CallCentreData) -> dict[Rout
         ("GET", "/console/audio"): recording,
         ("GET", "/console/waveform"): recording,
         ("GET", "/console/download"): recording,
-        ("POST", "/console/annotation"): recording | {"offset": "x", "text": "y"},
-        ("POST", "/console/annotation/change"): recording | {"annotation": "1", "offset": "x"},
-        ("POST", "/console/annotation/delete"): recording | {"annotation": "1"},
-        **build_link_requests(account, recording),
+        **build_recording_requests(account, recording),
         ("POST", "/console/bulk-downloads"): account,
         ("GET", "/console/bulk-download"): account | {"id": "c" * 32},
         ("POST", "/console/bulk-download"): account | {"id": "c" * 32},
@@ -122,9 +119,12 @@ def build_requests(server: CcfsServer, call_centre: CallCentreData) -> dict[Rout
     }
 
 
-def build_link_requests(account: Fields, recording: Fields) -> dict[RouteKey, Fields]:
-    """Return those of guest links, which are off on this site."""
+def build_recording_requests(account: Fields, recording: Fields) -> dict[RouteKey, Fields]:
+    """Return those of annotations, and of guest links, which are off on this site."""
     return {
+        ("POST", "/console/annotation"): recording | {"offset": "x", "text": "y"},
+        ("POST", "/console/annotation/change"): recording | {"annotation": "1", "offset": "x"},
+        ("POST", "/console/annotation/delete"): recording | {"annotation": "1"},
         ("POST", "/console/links"): account | {"id": CALL_ID},
         ("GET", "/console/links/new"): account | {"id": CALL_ID},
         ("POST", "/console/links/switch"): account | {"state": "off"},

@@ -55,15 +55,15 @@ def test_a_link_opens_its_recording_until_it_expires(database: Database, app: Ap
 
 def test_a_link_works_only_while_its_maker_may_share(database: Database, app: App, maker: User) -> None:
     add(database, app, maker)
-    for change in (
-        lambda c: users.set_disabled(c, maker, NOW),
-        lambda c: users.revoke_role(c, maker, Grant(role=Role.EXPORTER, app=app.id)),
-    ):
-        with database.write_transaction() as connection:
-            change(connection)
-        assert resolve(database, "token") is None
-        with database.write_transaction() as connection:
-            users.set_disabled(connection, maker, None)
+    with database.write_transaction() as connection:
+        users.set_disabled(connection, maker, NOW)
+    assert resolve(database, "token") is None
+    with database.write_transaction() as connection:
+        users.set_disabled(connection, maker, None)
+    assert resolve(database, "token") == (app, RECORDING)
+    with database.write_transaction() as connection:
+        users.revoke_role(connection, maker, Grant(role=Role.EXPORTER, app=app.id))
+    assert resolve(database, "token") is None
 
 
 def test_plays_are_counted_up_to_the_greatest_number(database: Database, app: App, maker: User) -> None:
