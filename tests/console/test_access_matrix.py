@@ -14,10 +14,11 @@ from ccfs.db.system import nodes, tenants
 from ccfs.db.system.certificates import trusted_certificates
 from ccfs.db.system.certificates.trusted_certificates import TrustedCertificate
 from ccfs.db.system.console import users
-from ccfs.db.tenant import deliveries
+from ccfs.db.tenant import deliveries, guest_links, recordings
 from ccfs.model.exports.delivery import Delivery
 from ccfs.model.exports.export import ExportKind
 from ccfs.model.identity.user import Permission, Role
+from ccfs.model.recordings.guest_link import GuestLinkDraft
 from tests.api.api_client import Reply
 from tests.console.access_matrix import PAGE, is_allowed, replace_matrix
 from tests.console.bulk.bulk_download_server import request_bulk_download, wait_until_ready
@@ -41,7 +42,8 @@ Fields = dict[str, str]
 RouteKey = tuple[str, str]
 ANSWERED_BY_OIDC_TESTS = ("/console/oidc", "/console/oidc/callback", "/console/oidc/logout")  # they need a provider
 SAVED_SEARCH_DELETIONS = ("/console/saved-searches/delete", "/console/saved-searches/unshare")
-ROUTES_HERE = [route for route in ROUTES if route.path not in ANSWERED_BY_OIDC_TESTS]
+ANSWERED_BY_LINK_TESTS = ("/console/guest", "/console/guest/audio")  # they need a link
+ROUTES_HERE = [route for route in ROUTES if route.path not in (*ANSWERED_BY_OIDC_TESTS, *ANSWERED_BY_LINK_TESTS)]
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +85,7 @@ def build_requests(server: CcfsServer, call_centre: CallCentreData) -> dict[Rout
         ("GET", "/console/audio"): recording,
         ("GET", "/console/waveform"): recording,
         ("GET", "/console/download"): recording,
-        ("POST", "/console/annotation"): recording | {"offset": "x", "text": "y"},
-        ("POST", "/console/annotation/change"): recording | {"annotation": "1", "offset": "x"},
-        ("POST", "/console/annotation/delete"): recording | {"annotation": "1"},
+        **build_recording_requests(account, recording),
         ("POST", "/console/bulk-downloads"): account,
         ("GET", "/console/bulk-download"): account | {"id": "c" * 32},
         ("POST", "/console/bulk-download"): account | {"id": "c" * 32},
@@ -128,6 +128,19 @@ def build_requests(server: CcfsServer, call_centre: CallCentreData) -> dict[Rout
     }
 
 
+def build_recording_requests(account: Fields, recording: Fields) -> dict[RouteKey, Fields]:
+    """Return those of annotations, and of guest links, which are off on this site."""
+    return {
+        ("POST", "/console/annotation"): recording | {"offset": "x", "text": "y"},
+        ("POST", "/console/annotation/change"): recording | {"annotation": "1", "offset": "x"},
+        ("POST", "/console/annotation/delete"): recording | {"annotation": "1"},
+        ("POST", "/console/links"): account | {"id": CALL_ID},
+        ("GET", "/console/links/new"): account | {"id": CALL_ID},
+        ("POST", "/console/links/switch"): account | {"state": "off"},
+        ("POST", "/console/links/revoke"): recording,
+    }
+
+
 def add_own_object(client: ConsoleClient, route: Route, fields: Fields) -> Fields:
     """Return the fields with the id of an object of the user's own, where the route needs one."""
     if route.path == "/console/annotation/delete":
@@ -143,6 +156,8 @@ def add_own_object(client: ConsoleClient, route: Route, fields: Fields) -> Field
         name = "unshare" if is_shared else "delete"
         form = page.partition(f'action="/console/saved-searches/{name}"')[2]
         return fields | {"id": re.findall(r'name="id" value="(\w+)"', form)[0]}
+    if route.path == "/console/links/revoke":
+        return fields | {"id": add_guest_link(client, fields)}
     if route.path == "/console/reports/delete":
         client.post("/console/reports", account=fields["account"], frequency="daily", format="csv")
         page = client.get("/console/reports?" + urlencode(fields)).body.decode()
@@ -152,6 +167,22 @@ def add_own_object(client: ConsoleClient, route: Route, fields: Fields) -> Field
         wait_until_ready(client, query)
         return fields | {"id": query.partition("id=")[2]}
     return fields
+
+
+def add_guest_link(client: ConsoleClient, fields: Fields) -> str:
+    """Add a guest link of the user, and return its number."""
+    name = next(name for name in ROLES if f">{name}</a>" in client.get("/console/account").body.decode())
+    now = datetime.now(UTC)
+    draft = GuestLinkDraft(expires_at=now + timedelta(days=1))
+    with client.server.node.database.write_transaction() as connection:
+        app, user = (
+            tenants.get_app_by_ak(connection, fields["account"].partition("/")[0]),
+            users.find_by_name(connection, name),
+        )
+        recording = recordings.find_by_name(connection, app, fields["name"])
+        assert user
+        assert recording
+        return str(guest_links.add(connection, app, recording, draft, user, f"{name} {now}", now))
 
 
 def send_request(client: ConsoleClient, route: Route, fields: Fields) -> Reply:

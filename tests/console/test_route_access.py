@@ -131,6 +131,11 @@ FOREIGN_REQUESTS: dict[RouteKey, str | Callable[[CallCentreData], FormFields]] =
     ("POST", "/console/app/callback/remove"): lambda call_centre: build_app_fields(
         call_centre, prefix="http://127.0.0.1:9/"
     ),
+    ("GET", "/console/links"): build_account_fields,
+    ("POST", "/console/links"): lambda call_centre: build_account_fields(call_centre) | {"id": "1700000000-1"},
+    ("GET", "/console/links/new"): lambda call_centre: build_account_fields(call_centre) | {"id": "1700000000-1"},
+    ("POST", "/console/links/switch"): lambda call_centre: build_account_fields(call_centre) | {"state": "on"},
+    ("POST", "/console/links/revoke"): lambda call_centre: build_account_fields(call_centre) | {"id": "1"},
     ("GET", "/console/users"): lambda call_centre: {},
     ("POST", "/console/users/add"): lambda call_centre: {"name": "eve", "role": "operator", "scope": ""},
     ("POST", "/console/users/grant"): lambda call_centre: {"user": "lucy", "role": "operator", "scope": ""},
@@ -166,7 +171,7 @@ FOREIGN_REQUESTS: dict[RouteKey, str | Callable[[CallCentreData], FormFields]] =
 FOREIGN_CASES = [
     (route, request_fields) for route, request_fields in FOREIGN_REQUESTS.items() if not isinstance(request_fields, str)
 ]
-FORMS = [route.key for route in ROUTES if route.method == "POST"]
+FORMS = [route.key for route in ROUTES if route.method == "POST" and not route.is_sessionless]
 PAGES = [route.key for route in ROUTES if route.method == "GET"]
 PRIVATE_ROUTES = [route.key for route in ROUTES if not route.is_public]
 

@@ -81,6 +81,7 @@ IMPORTS_INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {
     ("console", "jinja2"): "templates, once somebody opens the console",
     ("console", "segno"): "QR codes, once somebody sets up a second factor",
     ("console", "ccfs.console.calls"): "codecs and numpy, once somebody plays a recording",
+    ("console", "ccfs.console.links"): "codecs and numpy, once somebody makes or plays a guest link",
 }
 
 ASYNC_PACKAGES = {"http_server", "web", "api", "console", "server", "status"}

@@ -49,6 +49,19 @@ TRANSCODED_CODINGS = {"float", "g722", "g726", "ima", "ms", "mp3-in-wav"}
 
 def encode_tone(coding: str, seconds: float = SAMPLE_SECONDS) -> bytes:
     """Return a tone in one of the codings: it rises from silence, and falls to silence in the right channel."""
+    _, _, rate, channels = CODINGS[coding]
+    return _encode(coding, _make_tone_frame(rate, channels, seconds))
+
+
+def encode_samples(coding: str, samples: bytes) -> bytes:
+    """Return 16-bit samples of a coding with one channel and 8,000 samples a second; other rates are resampled."""
+    frame = AudioFrame(format="s16", layout="mono", samples=len(samples) // 2)
+    frame.sample_rate, frame.pts = 8000, 0
+    frame.planes[0].update(samples)
+    return _encode(coding, frame)
+
+
+def _encode(coding: str, samples: AudioFrame) -> bytes:
     form, codec, rate, channels = CODINGS[coding]
     target = io.BytesIO()
     with av.open(target, "w", format=form) as container:
@@ -59,7 +72,7 @@ def encode_tone(coding: str, seconds: float = SAMPLE_SECONDS) -> bytes:
             stream.bit_rate = 32_000
         stream.codec_context.open()  # sets its frame size
         resampler = av.AudioResampler(stream.format, layout, rate, stream.frame_size)
-        for frame in [*resampler.resample(_make_tone_frame(rate, channels, seconds)), *resampler.resample(None), None]:
+        for frame in [*resampler.resample(samples), *resampler.resample(None), None]:
             container.mux([packet for packet in stream.encode(frame) if packet.size])  # FLAC's last one is empty
     return target.getvalue()
 

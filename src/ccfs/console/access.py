@@ -33,6 +33,7 @@ class Route:
     permission: Permission | None = None  # None: every signed-in user
     scope: AccessScope | None = None  # None where the permission is
     is_public: bool = False  # without signing in
+    is_sessionless: bool = False  # its form acts for nobody, so it may come from anywhere: no referrer policy spoils it
     question: AskQuestion | None = None  # of a form that does harm: what the user must confirm first
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from ccfs.model.calls.search import SearchOrder
 from ccfs.model.calls.statistics_slots import Step
 from ccfs.model.calls.timeline import SegmentKind
 from ccfs.model.identity.user import Role
+from ccfs.model.recordings.guest_link import LinkState
 from ccfs.settings.api import ApiSettings
 from ccfs.settings.app_limits import AppLimitSettings
 from ccfs.settings.callbacks import CallbackSettings
@@ -160,7 +161,7 @@ ROLES: Final = {
 ROLE_DESCRIPTIONS: Final = {
     Role.OPERATOR: "Has full access to the whole system.",
     Role.ADMINISTRATOR: "Has all permissions of an exporter. Manages the accounts and keys of an app.",
-    Role.EXPORTER: "Has all permissions of a listener. Downloads calls and recordings, views and retries exports and callbacks.",
+    Role.EXPORTER: "Has all permissions of a listener. Downloads calls and recordings, makes guest links, views and retries exports and callbacks.",
     Role.LISTENER: "Searches calls, plays recordings and adds annotations.",
     Role.AUDITOR: "Reads the audit log. Cannot view or play calls.",
 }
@@ -243,11 +244,27 @@ DRAFT_FIELDS: Final = {  # fields of forms that people fill in, as a page shows 
     "name": "Name",
     "offset": "Position",
     "text": "Comment",
+    "title": "Title",
     "vdn": "VDN",
     "zone": "Time zone",
 }
+LINK_STATES: Final = {
+    LinkState.ACTIVE: "Active",
+    LinkState.USED_UP: "Used up",
+    LinkState.EXPIRED: "Expired",
+    LinkState.REVOKED: "Revoked",
+}
+LINK_LIFETIMES: Final = {  # by hours
+    1: "1 hour",
+    24: "1 day",
+    72: "3 days",
+    168: "7 days",
+    720: "30 days",
+    2160: "90 days",
+}
 TABLES: Final = (
     *(DAY_PERIODS, ANSWERED, RECORDED, SEARCH_FIELDS, LIST_COLUMNS, CSV_HEADINGS),
+    *(LINK_STATES, LINK_LIFETIMES),
     *(DEVICES, DIRECTIONS, ORDERS, SEGMENTS, LEAVE_REASONS),
     *(OPERATIONS, ROLES, ROLE_DESCRIPTIONS, ACTIONS, LIMITS),
     *(SEVERITIES, AREAS, SENTENCES, ACTION_KINDS, AUDIT_SENTENCES, AUDITED_FIELDS, AUDIT_PERIODS),

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from ccfs import __version__
 from ccfs.console import labels
@@ -57,11 +57,13 @@ def load_catalogue(language: str) -> Mapping[str, str]:
 
 
 def get_translator(language: str) -> Callable[..., str]:
-    """Return the function that translates an English text and fills in its {names}."""
+    """Return the function that translates an English text and fills in its {names}; with markup among them, it is markup."""
     catalogue = load_catalogue(language)
 
     def translate(text: str, **values: object) -> str:
         translated = catalogue.get(text, text)
+        if any(isinstance(value, Markup) for value in values.values()):  # such as a <time>, which stays one
+            return escape(translated).format(**values)
         return translated.format(**values) if values else translated
 
     return translate

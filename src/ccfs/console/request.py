@@ -181,11 +181,11 @@ class ConsoleRequest:
             body=b"", status=303, extra_headers=(("location", target), *set_cookies, *render.SECURITY_HEADERS)
         )
 
-    def build_cookie(self, name: str, value: str, seconds: int | None = None) -> str:
-        """Return a cookie for the console's paths; None makes a session cookie, 0 deletes it."""
+    def build_cookie(self, name: str, value: str, seconds: int | None = None, path: str = HOME_PATH) -> str:
+        """Return a cookie for the console's paths, or those below one; None makes a session cookie, 0 deletes it."""
         secure = "; Secure" if self.http_request.is_secure(self.context.settings.trusted_proxies) else ""
         max_age = "" if seconds is None else f"; Max-Age={seconds}"
-        return f"{name}={value}; Path=/console; HttpOnly; SameSite=Lax{max_age}{secure}"
+        return f"{name}={value}; Path={path}; HttpOnly; SameSite=Lax{max_age}{secure}"
 
     async def audit_action(
         self, action: AuditAction, target: str = "", scope: AccountScope | None = None, *call_ids: str

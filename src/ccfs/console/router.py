@@ -91,7 +91,8 @@ async def _respond(request: ConsoleRequest, exchange: Exchange) -> Response:
 async def _dispatch(request: ConsoleRequest) -> Response:
     route = find_route(request.http_request.method, request.http_request.path)
     is_public = route is not None and route.is_public
-    if request.http_request.method == "POST" and not _is_from_our_page(request):
+    is_sessionless = route is not None and route.is_sessionless
+    if request.http_request.method == "POST" and not is_sessionless and not _is_from_our_page(request):
         return request.render_error("stale_form", 403)
     if request.user is None and not is_public:
         return session_end.require_login(request, is_route=route is not None)

@@ -26,6 +26,7 @@ from ccfs.console.bulk import pages as bulk_downloads
 from ccfs.console.call_list import columns, saved_searches
 from ccfs.console.calls import call_page, csv_export, missing_recordings, search, suggestions
 from ccfs.console.calls import questions as call_questions
+from ccfs.console.links import guest_page, links_page
 from ccfs.console.login import account, drafts, oidc_login, own_sessions, password
 from ccfs.console.request import ConsoleRequest
 from ccfs.console.statistics import agent_day, reports, wallboard
@@ -46,7 +47,19 @@ def _load_player_handlers() -> Mapping[str, Handler]:
     return player.HANDLERS
 
 
+async def _dispatch_links(request: ConsoleRequest) -> Response:
+    handlers = await asyncio.to_thread(_load_link_handlers)
+    return await handlers[request.http_request.path](request)
+
+
+def _load_link_handlers() -> Mapping[str, Handler]:
+    from ccfs.console.links import create, guest_audio  # import PyAV, as the player does
+
+    return {"/console/links": create.create_link, "/console/guest/audio": guest_audio.play_link}
+
+
 _SEARCH, _LISTEN, _DOWNLOAD = Permission.SEARCH, Permission.LISTEN, Permission.DOWNLOAD
+_SHARE = Permission.SHARE
 _EXPORT, _ADMINISTER = Permission.EXPORT, Permission.ADMINISTER
 _AUDIT, _OPERATE = Permission.AUDIT, Permission.OPERATE
 _GLOBAL, _ANYWHERE = AccessScope.GLOBAL, AccessScope.ANYWHERE
@@ -61,6 +74,9 @@ ROUTES: Final = (
     Route("GET", "/console/oidc", oidc_login.start_oidc_login, is_public=True),
     Route("GET", "/console/oidc/callback", oidc_login.handle_oidc_callback, is_public=True),
     Route("GET", "/console/oidc/logout", oidc_login.start_oidc_logout, is_public=True),
+    Route("GET", "/console/guest", guest_page.show_guest_page, is_public=True),
+    Route("POST", "/console/guest", guest_page.open_link, is_public=True, is_sessionless=True),
+    Route("GET", "/console/guest/audio", _dispatch_links, is_public=True),
     Route("GET", "/console", home.redirect_home),
     Route("GET", "/console/", home.redirect_home),
     Route("GET", "/console/resume", drafts.show_draft),
@@ -114,6 +130,18 @@ ROUTES: Final = (
         question=call_questions.ask_delete_annotation,
     ),
     Route("GET", "/console/annotations", annotation_search.show_annotations, _LISTEN, _ANYWHERE),
+    Route("GET", "/console/links", links_page.list_links, _SHARE, _ANYWHERE),
+    Route("POST", "/console/links", _dispatch_links, _SHARE, _ACCOUNT),
+    Route("GET", "/console/links/new", links_page.show_link_form, _SHARE, _ACCOUNT),
+    Route("POST", "/console/links/switch", links_page.switch_links, _ADMINISTER, _ACCOUNT),
+    Route(
+        "POST",
+        "/console/links/revoke",
+        links_page.revoke_link,
+        _SHARE,
+        _ACCOUNT,
+        question=links_page.ask_revoke_link,
+    ),
     Route("GET", "/console/bulk-downloads", bulk_downloads.list_bulk_downloads, _DOWNLOAD, _ANYWHERE),
     Route("POST", "/console/bulk-downloads", bulk_downloads.create_bulk_download, _DOWNLOAD, _ACCOUNT),
     Route("GET", "/console/bulk-download", bulk_downloads.show_bulk_download, _DOWNLOAD, _ACCOUNT),

@@ -125,6 +125,7 @@ accounts = sa.Table(
     _instant("created_at"),
     _number("service_level_seconds", server_default="20"),  # waiting time within which a call should be answered
     _number("after_call_seconds", server_default="60"),  # after-call work counts for so long at most
+    sa.Column("allows_links", sa.Boolean, nullable=False, server_default=sa.false()),  # for people without an account
     sa.PrimaryKeyConstraint("app", "account_id"),
 )
 vdns = sa.Table(
@@ -937,6 +938,31 @@ annotations = sa.Table(
     _instant("changed_at", required=False),
     sa.Index(None, "app", "recording"),
     sa.Index(None, "app", "account_id", "created_at", "id"),
+)
+guest_links = sa.Table(  # links by which people without an account hear a recording (tenant/guest_links.py)
+    "guest_links",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    _app(),
+    _text("account_id"),
+    _text("recording"),
+    _number("month"),
+    _text("digest", unique=True),  # of the token
+    sa.Column("user_id", sa.Integer, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    _number("start_ms"),
+    sa.Column("end_ms", sa.Integer),  # NULL: to the end of the recording
+    _text("title"),
+    _flag("shows_date"),
+    _text("password_hash"),
+    _number("max_plays"),
+    _number("plays"),
+    _instant("created_at"),
+    _instant("expires_at"),
+    _instant("revoked_at", required=False),
+    _instant("last_played_at", required=False),
+    sa.Index(None, "app", "recording"),
+    sa.Index(None, "app", "account_id", "id"),
+    sa.Index(None, "expires_at"),
 )
 waveforms = sa.Table(
     "waveforms",

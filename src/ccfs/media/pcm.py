@@ -14,6 +14,7 @@ from ccfs.model.recordings.wav import MAX_DATA_BYTES, PCM, build_header
 
 HEADER_SIZE = 44  # bytes of a PCM WAV's header
 _PREROLL_SECONDS = 1.0  # seconds decoded and dropped before a position: GSM, G.722 and MP3 depend on what was before
+_MAX_GAP_SECONDS = 10  # seconds of silence for what a seek left out
 _READ_SIZE = 1 << 15  # bytes read at once
 _MIN_YIELD_SIZE = 1 << 16  # bytes yielded at once, at least, except at the end
 
@@ -64,14 +65,17 @@ def iter_wav(source: BinaryIO, info: AudioInfo, start: int, end: int, is_late: C
         left -= _MIN_YIELD_SIZE
 
 
-def iter_samples(source: BinaryIO, info: AudioInfo, frame: int, is_late: Callable[[], bool]) -> Iterator[bytes]:
+def iter_samples(
+    source: BinaryIO, info: AudioInfo, frame: int, is_late: Callable[[], bool], *, is_strict: bool = False
+) -> Iterator[bytes]:
     """Yield 16-bit samples, interleaved by channel, starting at a frame, in chunks of 64 KB or more.
 
-    Raise UnknownAudio or DeadlineExceeded. If the file is damaged in the middle, the samples end there.
+    Raise UnknownAudio or DeadlineExceeded. If the file is damaged in the middle, the samples end there. If `is_strict`, a
+    seek that ends behind the frame gives silence up to there, and one that ends nobody knows where raises UnknownAudio.
     """
     buffer, has_samples = bytearray(), False
     try:
-        for chunk in _iter_decoded(source, info, frame, is_late):
+        for chunk in _iter_decoded(source, info, frame, is_late, is_strict=is_strict):
             buffer += chunk
             has_samples = True
             if len(buffer) >= _MIN_YIELD_SIZE:
@@ -84,21 +88,36 @@ def iter_samples(source: BinaryIO, info: AudioInfo, frame: int, is_late: Callabl
         yield bytes(buffer)
 
 
-def _iter_decoded(source: BinaryIO, info: AudioInfo, frame: int, is_late: Callable[[], bool]) -> Iterator[bytes]:
+def _iter_decoded(
+    source: BinaryIO, info: AudioInfo, frame: int, is_late: Callable[[], bool], *, is_strict: bool
+) -> Iterator[bytes]:
     """Yield the samples of `iter_samples` in chunks of any size."""
     first = max(frame - round(_PREROLL_SECONDS * info.rate), 0)
     decoded = (
         _decode_blocks(source, info, info.blocks, first) if info.blocks else _decode_after_seek(source, info, first)
     )
     skip = 0
+    is_known = frame == 0
     for position, data in decoded:
         if is_late():
             raise DeadlineExceeded
         if position is not None:
             skip = max(frame - position, 0) * frame_size(info)
+            if is_strict and not is_known and position > frame:
+                yield _build_gap(position - frame, info)
+            is_known = True
+        if is_strict and not is_known:
+            raise UnknownAudio("a seek that ended at an unknown time")
         if skip < len(data):
             yield data[skip:]
         skip = max(skip - len(data), 0)
+
+
+def _build_gap(frames: int, info: AudioInfo) -> bytes:
+    """Return silence for what a seek left out. Raise UnknownAudio if that is more than a moment."""
+    if frames > _MAX_GAP_SECONDS * info.rate:
+        raise UnknownAudio("a seek that ended much later")
+    return bytes(frames * frame_size(info))
 
 
 def _decode_blocks(source: BinaryIO, info: AudioInfo, blocks: BlockLayout, frame: int) -> Iterator[PositionedSamples]:

@@ -186,6 +186,7 @@ def build_report_worker(node: Node, heart: Heartbeat) -> ReportWorker:
         user=settings.smtp_user,
         password=settings.smtp_password,
         sender=settings.smtp_sender,
+        ca_file=settings.smtp_ca_file,
     )
     return ReportWorker(
         ReportDeps(

@@ -33,6 +33,16 @@ class ConsoleSettings(SettingsGroup):
         default=50, ge=1, description="Maximum total size of the recordings of a bulk download, in GB."
     )
     bulk_download_retention_hours: int = Field(default=24, ge=1, description="Retention of bulk downloads, in hours.")
+    guest_links: bool = Field(
+        default=False,
+        description="Whether users can make guest links, with which anyone can play a recording without signing in; each account has a switch, too.",
+    )
+    guest_link_max_days: int = Field(
+        default=30,
+        ge=1,
+        le=366,
+        description="Maximum lifetime of a guest link, in days; it also applies to existing links.",
+    )
     search_ms: int = Field(
         default=50,
         ge=0,

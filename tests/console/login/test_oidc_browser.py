@@ -1,10 +1,13 @@
 """Login and logout by a provider in Chromium, with and without scripts."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from ccfs.db.system.console import users
+from ccfs.model.identity.user import Grant, Role
 from tests.console.call_centre_data import create_call_centre
 from tests.console.chromium import find_violations, open_browser, open_page
 from tests.console.console_client import PASSWORD
@@ -86,3 +89,25 @@ def test_a_denied_login_is_explained_and_can_be_repeated(chromium: Browser, sso_
         expect(view.get_by_role("alert")).to_contain_text("This sign-in has expired")
         assert find_violations(view) == []
         expect(sign_in_by).to_be_visible()
+
+
+def test_what_was_typed_before_the_session_ended_is_there_after_a_login_at_the_provider(
+    chromium: Browser, sso_server: CcfsServer
+) -> None:
+    with sso_server.node.database.write_transaction() as connection:
+        users.grant_role(connection, users.add(connection, "iris", "", datetime.now(UTC)), Grant(role=Role.OPERATOR))
+    with open_page(chromium, java_script_enabled=False, refusal="status of 401") as view:
+        view.goto(build_url(sso_server, "calls?id=1700000000-1&account=ACMEAK0001/acme-account"))
+        sign_in(view, "iris")
+        view.goto(build_url(sso_server, "call?id=1700000000-1&account=ACMEAK0001/acme-account"))
+        new = view.locator("form.annotation")
+        new.get_by_label("Comment").fill("The customer agrees to the new price")
+        view.context.clear_cookies(name="ccfs_session")
+        new.get_by_role("button", name="Add annotation").click()
+        expect(view.get_by_role("alert")).to_contain_text("You were signed out")
+        sign_in(view, "iris")
+        expect(view.get_by_role("heading", name="Not sent yet")).to_be_visible()
+        expect(view.get_by_label("Comment")).to_have_value("The customer agrees to the new price")
+        view.get_by_role("button", name="Send").click()
+        expect(view.locator(".annotations .comment")).to_contain_text("The customer agrees to the new price")
+        assert "ccfs_draft" not in {cookie.get("name") for cookie in view.context.cookies()}

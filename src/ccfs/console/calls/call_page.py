@@ -10,6 +10,8 @@ from sqlalchemy.engine import Connection
 from ccfs.console.calls import heard, timeline
 from ccfs.console.calls.navigation import CallNavigation, build_navigation
 from ccfs.console.calls.timeline import TimelineView
+from ccfs.console.links import call_links
+from ccfs.console.links.link_access import get_longest
 from ccfs.console.request import AccountScope, ConsoleRequest
 from ccfs.db.tenant import annotations, waveforms
 from ccfs.db.tenant.calls import call_lookup
@@ -22,6 +24,7 @@ from ccfs.model.errors import NotFound
 from ccfs.model.identity.audit import AuditAction, AuditEntry
 from ccfs.model.identity.user import Permission
 from ccfs.model.recordings.annotation import Annotation, parse_offset
+from ccfs.model.recordings.guest_link import GuestLink
 from ccfs.model.recordings.tracks import PlacedRecording, place_recordings
 from ccfs.web.responses.types import Response
 
@@ -58,6 +61,7 @@ class CallView:
     annotations: list[PlacedAnnotation]
     navigation: CallNavigation
     heard: list[AuditEntry] | None = None  # None: the user may not see it
+    links: list[GuestLink] | None = None  # None: the user may not share, or links are off
 
     @property
     def track_count(self) -> int:
@@ -92,7 +96,8 @@ async def load_call_view(request: ConsoleRequest, call_id: str) -> CallView:
     view = await request.context.query(lambda connection: _load(connection, scope, call_id, navigation))
     if view is None:
         raise NotFound
-    return replace(view, heard=await heard.list_heard(request, call_id))
+    links = await call_links.list_of_call(request, [placed.recording for placed in view.recordings])
+    return replace(view, heard=await heard.list_heard(request, call_id), links=links)
 
 
 def render_call(
@@ -111,6 +116,9 @@ def render_call(
         navigation=view.navigation,
         call_id=view.call_id,
         form=form,
+        now=request.context.now(),
+        longest_link=get_longest(request),
+        may_make_links=request.context.settings.guest_links and scope.account.allows_links,
         start_ms=min(start_ms, view.timeline.axis.milliseconds),
         may_change_all=request.has_permission_in(Permission.ADMINISTER, scope),
         may_listen=request.has_permission_in(Permission.LISTEN, scope),

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-UNKEPT = frozenset({"password", "new_password", "repeat", "code"})  # fields whose values are never shown again
+UNKEPT = frozenset(
+    {"password", "new_password", "repeat", "code", "link_password"}
+)  # fields whose values are never shown again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

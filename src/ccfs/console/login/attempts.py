@@ -36,24 +36,39 @@ def explain_old_session(request: ConsoleRequest) -> str:
 
 async def is_locked_out(request: ConsoleRequest, name: str = "") -> bool:
     """Return whether the address or the name has too many failed attempts."""
+    return await are_locked_out(request, _build_keys(request, name))
+
+
+async def are_locked_out(request: ConsoleRequest, keys: tuple[str, ...]) -> bool:
+    """Return whether one of the keys has too many failed attempts."""
     snapshot = await request.context.get_tenant_snapshot()
-    return lockout.is_locked_out(request.context, snapshot, *_build_keys(request, name))
+    return lockout.is_locked_out(request.context, snapshot, *keys)
 
 
 async def reserve(request: ConsoleRequest, name: str) -> bool:
     """Reserve an attempt of this address and name. Return False if either has none left. `settle` it afterwards."""
-    if await is_locked_out(request, name):  # without a write
+    return await reserve_keys(request, _build_keys(request, name))
+
+
+async def reserve_keys(request: ConsoleRequest, keys: tuple[str, ...]) -> bool:
+    """Reserve an attempt of each key. Return False if one has none left. `settle_keys` it afterwards."""
+    if await are_locked_out(request, keys):  # without a write
         return False
     policy = lockout.build_policy(request.context.settings)
     if policy.limit == 0:
         return True
-    now, keys = request.context.now(), _build_keys(request, name)
+    now = request.context.now()
     return await request.context.transaction(lambda connection: lockouts.reserve_attempt(connection, keys, now, policy))
 
 
 async def settle(request: ConsoleRequest, name: str, failure: AuditEntry | None) -> None:
     """Give back a reserved attempt; count and log it if there is an audit entry of its failure."""
-    context, keys = request.context, _build_keys(request, name)
+    await settle_keys(request, _build_keys(request, name), failure)
+
+
+async def settle_keys(request: ConsoleRequest, keys: tuple[str, ...], failure: AuditEntry | None) -> None:
+    """Give back a reserved attempt of each key; count and log it if there is an audit entry of its failure."""
+    context = request.context
     policy = lockout.build_policy(context.settings)
 
     def change(connection: Connection) -> None:
@@ -123,7 +138,9 @@ def _add_entry(connection: Connection, entry: AuditEntry) -> None:
     if not entry.actor and audit.has_logged(
         connection, entry.action, entry.logged_at - timedelta(hours=1), MAX_ANONYMOUS_ENTRIES
     ):
-        get_logger().warning("sign-in failed", action="login_failed", target=entry.target[:64], address=entry.address)
+        get_logger().warning(
+            "attempt failed", action=str(entry.action), target=entry.target[:64], address=entry.address
+        )
         return
     audit.add(connection, entry)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple
 
 from sqlalchemy.engine import Connection
 
-from ccfs.console.login import attempts, password
+from ccfs.console.login import attempts, drafts, password
 from ccfs.console.login.oidc_config import OidcUnavailable, OidcVerificationFailed
 from ccfs.console.request import ConsoleRequest, sanitize_redirect
 from ccfs.db.system import tenants
@@ -36,6 +36,7 @@ LOGIN_STATE_COOKIE: Final = "ccfs_oidc_state"
 LOGIN_STATE_LIFETIME: Final = timedelta(minutes=10)  # time to sign in at the provider
 MAX_CODE_CHARS: Final = 4096
 MAX_SUBJECT_CHARS: Final = 255
+MAX_DRAFT_ID_CHARS: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,7 @@ class LoginState:
     code_verifier: str
     next_path: str  # the page that was requested
     expires_at: int  # seconds since 1970
+    draft_id: str = ""  # of the draft that the browser's cookie holds; "": none
     link_user_id: int = 0  # users.id of the signed-in user to link to the provider's; 0: a login
 
 
@@ -67,6 +69,7 @@ async def start_oidc_login(request: ConsoleRequest) -> Response:
         code_verifier=secrets.token_urlsafe(48),
         next_path=sanitize_redirect(request.query_params.get("next", "")),
         expires_at=now + lifetime,
+        draft_id=request.query_params.get("draft", "")[:MAX_DRAFT_ID_CHARS],
         link_user_id=link_user_id,
     )
     try:
@@ -74,7 +77,7 @@ async def start_oidc_login(request: ConsoleRequest) -> Response:
             client, client.build_authorization_url, state.state, state.nonce, state.code_verifier
         )
     except OidcUnavailable as error:
-        return _render_unavailable(request, error, state.next_path)
+        return _render_unavailable(request, error, state.next_path, state.draft_id)
     cookie = request.context.secret_box.encrypt(json.dumps(asdict(state)))
     return request.redirect(url, request.build_cookie(LOGIN_STATE_COOKIE, cookie, lifetime))
 
@@ -92,22 +95,27 @@ async def handle_oidc_callback(request: ConsoleRequest) -> Response:
         claims = await _fetch_claims(request, client, state)
         user = await _resolve_user(request, state, claims)
     except OidcUnavailable as error:
-        return _render_unavailable(request, error, state.next_path)
+        return _render_unavailable(request, error, state.next_path, state.draft_id)
     except (OidcVerificationFailed, LoginDenied) as error:
-        return await _reject(request, error, state.next_path)
+        return await _reject(request, error, state)
     session = await password.start_session(request, user, request.context.settings.oidc_issuer)
-    return request.redirect(state.next_path, session, request.build_cookie(LOGIN_STATE_COOKIE, "", 0))
+    draft = drafts.read_cookie(request, state.draft_id)
+    cookies = (session, request.build_cookie(LOGIN_STATE_COOKIE, "", 0), *drafts.list_clearing_cookies(request))
+    if draft:
+        return await drafts.redirect_to_draft(request, user, draft, state.next_path, *cookies)
+    return request.redirect(state.next_path, *cookies)
 
 
 async def _reject(
-    request: ConsoleRequest, error: OidcVerificationFailed | LoginDenied, next_path: str
+    request: ConsoleRequest, error: OidcVerificationFailed | LoginDenied, state: LoginState
 ) -> BytesResponse:
     get_logger().warning("login denied", action="login_denied", reason=str(error))
     await attempts.record_failure(request, str(error))
     if isinstance(error, LoginDenied):
         problem = request.translate("You do not have access to this server. Contact an operator.")
-        return _render_login(request, 403, problem, next_path)
-    return _render_login(request, 401, request.translate("Sign-in could not be verified. Please try again."), next_path)
+        return _render_login(request, 403, problem, state.next_path, state.draft_id)
+    problem = request.translate("Sign-in could not be verified. Please try again.")
+    return _render_login(request, 401, problem, state.next_path, state.draft_id)
 
 
 async def start_oidc_logout(request: ConsoleRequest) -> Response:
@@ -264,12 +272,20 @@ def _audit_role(connection: Connection, request: ConsoleRequest, action: AuditAc
     audit.add(connection, request.build_audit_entry(action, target))
 
 
-def _render_login(request: ConsoleRequest, status: int, problem: str, next_path: str = "") -> BytesResponse:
-    return password.render_login(request, sanitize_redirect(next_path), status, problem, page_url="/console/login")
+def _render_login(
+    request: ConsoleRequest, status: int, problem: str, next_path: str = "", draft_id: str = ""
+) -> BytesResponse:
+    """Return the login page, which keeps the draft for another attempt."""
+    draft = drafts.read_cookie(request, draft_id)
+    return password.render_login(
+        request, sanitize_redirect(next_path), status, problem, draft=draft, page_url="/console/login"
+    )
 
 
-def _render_unavailable(request: ConsoleRequest, error: OidcUnavailable, next_path: str) -> BytesResponse:
+def _render_unavailable(
+    request: ConsoleRequest, error: OidcUnavailable, next_path: str, draft_id: str = ""
+) -> BytesResponse:
     get_logger().warning("identity provider unavailable", action="oidc_unavailable", reason=str(error))
     name = request.context.settings.oidc_name
     problem = request.translate("The sign-in service {name} is unavailable. Try again later.", name=name)
-    return _render_login(request, 503, problem, next_path)
+    return _render_login(request, 503, problem, next_path, draft_id)

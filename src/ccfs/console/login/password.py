@@ -51,18 +51,23 @@ def render_login(
 ) -> BytesResponse:
     """Return the login page, which leads to `next_path`. It keeps the entries of a form that was not sent, if there are any."""
     settings = request.context.settings
-    return request.render_page(
+    is_kept = bool(draft and settings.oidc_issuer)
+    draft_id, cookie = drafts.build_cookie(request, draft) if is_kept else ("", "")
+    page = request.render_page(
         "login.html",
         status,
         next_path=next_path,
         problem=problem,
         name=name,
         draft=draft,
+        oidc_query={"next": next_path, "draft": draft_id} if draft_id else {"next": next_path},
+        is_too_large=is_kept and not draft_id,
         is_logged_out=request.query_params.get("logged_out") == "yes",
         sso_name=settings.oidc_name if settings.oidc_issuer else "",
         has_password_login=settings.password_login,
         **values,
     )
+    return replace(page, extra_headers=(*page.extra_headers, ("set-cookie", cookie))) if cookie else page
 
 
 async def login(request: ConsoleRequest) -> Response:
@@ -83,9 +88,10 @@ async def login(request: ConsoleRequest) -> Response:
         return render_login(request, next_path, 401, problem, name, draft)
     assert user is not None
     cookie = await start_session(request, user)
+    cookies = (cookie, *drafts.list_clearing_cookies(request))
     if draft:
-        return await drafts.redirect_to_draft(request, user, next_path, cookie)
-    return request.redirect(next_path, cookie)
+        return await drafts.redirect_to_draft(request, user, draft, next_path, *cookies)
+    return request.redirect(next_path, *cookies)
 
 
 async def _check_credentials(request: ConsoleRequest, user: User | None) -> bool:
@@ -144,7 +150,8 @@ async def logout(request: ConsoleRequest) -> Response:
         audit.add(connection, request.build_audit_entry(AuditAction.LOGGED_OUT))
 
     await request.context.transaction(end)
-    return request.redirect("/console/login", request.build_cookie(SESSION_COOKIE, "", 0), logged_out="yes")
+    cookies = (request.build_cookie(SESSION_COOKIE, "", 0), *drafts.list_clearing_cookies(request))
+    return request.redirect("/console/login", *cookies, logged_out="yes")
 
 
 class InvalidSetupLink(NotFound):

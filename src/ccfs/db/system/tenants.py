@@ -262,6 +262,14 @@ def set_account_targets(
     daily_statistics.mark_account(connection, app, account_id)
 
 
+def set_account_links(connection: Connection, app: App, account_id: str, *, allows_links: bool) -> None:
+    """Set whether an account's recordings can be heard by links of people without an account."""
+    CHANGE_COUNTER.increment(connection)
+    accounts = schema.accounts
+    row = (accounts.c.app == app.id) & (accounts.c.account_id == account_id)
+    connection.execute(sa.update(accounts).where(row).values(allows_links=allows_links))
+
+
 def list_vdns(connection: Connection, app: App) -> list[Vdn]:
     """Return the app's VDNs, by number."""
     statement = sa.select(schema.vdns).where(schema.vdns.c.app == app.id).order_by(schema.vdns.c.vdn_id)

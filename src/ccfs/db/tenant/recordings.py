@@ -79,7 +79,7 @@ def add(connection: Connection, app: App, recording: Recording, now: datetime) -
 
 
 def replace(connection: Connection, app: App, old: Recording, new: Recording) -> None:
-    """Point a recording's row at other bytes, with its annotations. Its names may change; its waveform is computed again."""
+    """Point a recording's row at other bytes, with its annotations and links. Its names may change; its waveform is computed again."""
     values = get_column_values(new)
     blob = values.pop("blob")
     month, old_month = map(partition_month.parse_month_key, (new.file_name, old.file_name))
@@ -87,7 +87,8 @@ def replace(connection: Connection, app: App, old: Recording, new: Recording) ->
     row = sa.update(_TABLE).filter_by(app=app.id, file_name=old.file_name, month=old_month)
     connection.execute(row.values(**values, **get_column_values(blob), month=month))
     of_old = {"app": app.id, "recording": old.file_name}
-    connection.execute(sa.update(schema.annotations).filter_by(**of_old).values(recording=new.file_name, month=month))
+    for table in (schema.annotations, schema.guest_links):
+        connection.execute(sa.update(table).filter_by(**of_old).values(recording=new.file_name, month=month))
     connection.execute(sa.delete(schema.waveforms).filter_by(**of_old))
 
 

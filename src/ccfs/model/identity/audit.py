@@ -33,6 +33,11 @@ class AuditAction(StrEnum):
     RECORDING_PLAYED = auto()
     RECORDING_DOWNLOADED = auto()
     API_RECORDING_DOWNLOADED = auto()  # by an API client, a play token or a signed URL
+    LINK_CREATED = auto()
+    LINK_PLAYED = auto()  # by somebody without an account
+    LINK_REFUSED = auto()  # a link that does not work, or a wrong password of one
+    LINK_REVOKED = auto()
+    LINKS_SWITCHED = auto()  # whether links of an account work
     WAVEFORM_VIEWED = auto()
     ANNOTATION_ADDED = auto()
     ANNOTATION_CHANGED = auto()
@@ -102,6 +107,7 @@ HEARD_ACTIONS: Final = (  # of users and API clients who got the sound of a call
     AuditAction.RECORDING_DOWNLOADED,
     AuditAction.BULK_DOWNLOAD_SAVED,
     AuditAction.API_RECORDING_DOWNLOADED,
+    AuditAction.LINK_PLAYED,
 )
 VIEW_ACTIONS: Final = (
     AuditAction.CALLS_SEARCHED,
@@ -121,6 +127,7 @@ LOGIN_ACTIONS: Final = (
     AuditAction.LOGIN_FAILED,
     AuditAction.LOGGED_OUT,
     AuditAction.PASSWORD_REJECTED,
+    AuditAction.LINK_REFUSED,
 )
 CHANGE_ACTIONS: Final = tuple(
     action for action in AuditAction if action not in {*HEARD_ACTIONS, *VIEW_ACTIONS, *LOGIN_ACTIONS}

@@ -52,6 +52,7 @@ class Account:
     zone: str = DEFAULT_ZONE  # IANA name; times on the wire are in it
     service_level_seconds: int = DEFAULT_SERVICE_LEVEL_SECONDS  # waiting time within which a call should be answered
     after_call_seconds: int = DEFAULT_AFTER_CALL_SECONDS  # after-call work counts for so long at most
+    allows_links: bool = False  # by which people without an account hear recordings
 
     @property
     def zoneinfo(self) -> ZoneInfo:

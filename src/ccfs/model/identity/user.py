@@ -29,6 +29,7 @@ class Permission(StrEnum):
     SEARCH = auto()  # search and view calls
     LISTEN = auto()  # play recordings
     DOWNLOAD = auto()  # download recordings
+    SHARE = auto()  # make links by which people without an account hear a recording
     EXPORT = auto()  # view and retry exports and callbacks
     ADMINISTER = auto()  # accounts and keys of an app
     AUDIT = auto()  # read the audit log
@@ -38,9 +39,18 @@ class Permission(StrEnum):
 ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     Role.OPERATOR: frozenset(Permission),
     Role.ADMINISTRATOR: frozenset(
-        {Permission.SEARCH, Permission.LISTEN, Permission.DOWNLOAD, Permission.EXPORT, Permission.ADMINISTER}
+        {
+            Permission.SEARCH,
+            Permission.LISTEN,
+            Permission.DOWNLOAD,
+            Permission.SHARE,
+            Permission.EXPORT,
+            Permission.ADMINISTER,
+        }
     ),
-    Role.EXPORTER: frozenset({Permission.SEARCH, Permission.LISTEN, Permission.DOWNLOAD, Permission.EXPORT}),
+    Role.EXPORTER: frozenset(
+        {Permission.SEARCH, Permission.LISTEN, Permission.DOWNLOAD, Permission.SHARE, Permission.EXPORT}
+    ),
     Role.LISTENER: frozenset({Permission.SEARCH, Permission.LISTEN}),
     Role.AUDITOR: frozenset({Permission.AUDIT}),
 }

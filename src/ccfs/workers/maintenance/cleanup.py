@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from ccfs.blobs.interface import Location
 from ccfs.db.engine import Database
 from ccfs.db.system import impossible_times, lockouts, maintenance, play_tokens
-from ccfs.db.system.console import audit, notes, oidc_states, users
+from ccfs.db.system.console import audit, link_tokens, notes, oidc_states, users
 from ccfs.db.system.jobs import bulk_jobs, export_jobs
 from ccfs.db.tenant import exports, voice_files
 from ccfs.logs import get_logger
@@ -19,6 +19,7 @@ from ccfs.model.recordings.voice_file import VoiceFile
 from ccfs.workers.maintenance.clock_guard import ClockGuard
 
 STRANGERS_RETENTION = timedelta(days=90)  # of audit entries of failed sign-ins
+LINKS_RETENTION = timedelta(days=90)  # of links that have ended
 EXPORT_MARK_PERIOD = timedelta(days=1)  # between the mark of an export and the deletion of its file
 BATCH_SIZE = 100  # files deleted in one round
 
@@ -39,6 +40,7 @@ def run_cleanup(
         oidc_states.delete_expired(connection, now)
         notes.delete_expired(connection, now)
         audit.delete_of_strangers(connection, now - STRANGERS_RETENTION, BATCH_SIZE)
+        link_tokens.delete_ended(connection, now - LINKS_RETENTION, BATCH_SIZE)
     finish_voice_file_deletions(database, locations, now, remote_locations)
     expire_exports(database, locations, now, export_retention, remote_locations)
 

@@ -3,17 +3,22 @@
 import os
 import smtplib
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
 
 from ccfs.model.calls.reports.report import ReportFormat
+from ccfs.workers.reports.mail_errors import explain_mail_error
 
 TIMEOUT_SECONDS = 30.0  # of each step of a connection
 
 
 class MailNotConfigured(Exception):
     """No SMTP server is set."""
+
+
+class MailFailed(Exception):
+    """The SMTP server could not be used; the message says why, and what to mend. No password was sent without TLS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,32 +29,50 @@ class MailServer:
     port: int
     tls: str  # "none", "starttls" or "tls"
     user: str
-    password: str
+    password: str = field(repr=False)
     sender: str
+    ca_file: str = ""  # PEM file of the authorities that its certificate may be from; "": the machine's
 
     def send(self, message: EmailMessage) -> list[str]:
         """Send a message and return the recipients that the server refused, if it accepted any.
 
-        Raises OSError or SMTPException; MailNotConfigured without a server.
+        Raises MailFailed if the server cannot be used, OSError or SMTPException if it does not take the message, and
+        MailNotConfigured without a server.
         """
         if not self.host:
             raise MailNotConfigured("CCFS_SMTP_HOST is not set")
-        with self._connect() as client:
-            if self.user:
-                client.login(self.user, self.password)
+        with self._open() as client:
             return sorted(client.send_message(message))
+
+    def _open(self) -> smtplib.SMTP:
+        """Return a connection that is encrypted and logged in as the settings say. Raises MailFailed."""
+        try:
+            client = self._connect()
+            try:
+                if self.tls == "starttls":
+                    client.starttls(context=self._build_tls_context())
+                if self.user:
+                    client.login(self.user, self.password)
+            except BaseException:
+                client.close()
+                raise
+        except (OSError, smtplib.SMTPException) as error:
+            server = f"SMTP server {self.host}:{self.port}"
+            raise MailFailed(f"{server}: {explain_mail_error(error, self.tls)}") from error
+        return client
 
     def _connect(self) -> smtplib.SMTP:
         if self.tls == "tls":
-            return smtplib.SMTP_SSL(self.host, self.port, timeout=TIMEOUT_SECONDS, context=ssl.create_default_context())
-        client = smtplib.SMTP(self.host, self.port, timeout=TIMEOUT_SECONDS)
+            context = self._build_tls_context()
+            return smtplib.SMTP_SSL(self.host, self.port, timeout=TIMEOUT_SECONDS, context=context)
+        return smtplib.SMTP(self.host, self.port, timeout=TIMEOUT_SECONDS)
+
+    def _build_tls_context(self) -> ssl.SSLContext:
+        """Return what verifies certificate and name of the server. Raises OSError for a file that is no PEM."""
         try:
-            if self.tls == "starttls":
-                client.starttls(context=ssl.create_default_context())
-        except BaseException:
-            client.close()
-            raise
-        return client
+            return ssl.create_default_context(cafile=self.ca_file or None)
+        except OSError as error:
+            raise OSError(f"CCFS_SMTP_CA_FILE {self.ca_file}: {error}") from error
 
 
 def build_message(

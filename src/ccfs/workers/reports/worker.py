@@ -19,7 +19,7 @@ from ccfs.model.calls.reports.report_document import build_report, get_file_name
 from ccfs.model.identity.tenancy import Account
 from ccfs.model.identity.user import Permission
 from ccfs.workers.base import Job, JobWorker, WorkerInterrupted
-from ccfs.workers.reports.mail import MailServer, build_message, write_report
+from ccfs.workers.reports.mail import MailFailed, MailServer, build_message, write_report
 
 LEASE = timedelta(minutes=10)  # longer than every step of a mail connection together
 MAX_ATTEMPTS = 6
@@ -105,7 +105,8 @@ class ReportJob(Job):
 
     def handle_failure(self, error: Exception) -> None:
         """Try again later; after the last attempt, report the failure and plan the next report."""
-        reason = f"{type(error).__name__}: {error}"[:300]
+        is_explained = isinstance(error, MailFailed)
+        reason = (str(error) if is_explained else f"{type(error).__name__}: {error}")[:300]
         get_logger().warning("report failed", action="report_failed", report=self._schedule.id, reason=reason)
         if self.attempts < MAX_ATTEMPTS:
             self.release(self._deps.now() + RETRY_DELAY * 2 ** (self.attempts - 1), reason)
@@ -120,7 +121,7 @@ class ReportJob(Job):
             report_jobs.plan_next(connection, self._claimed, next_run, self._deps.now(), f"failed: {error}")
 
     def _deliver(self, name: str, body: bytes) -> str:
-        """Send or write the report and return the result that the console shows. Raises OSError, SMTPException."""
+        """Send or write the report and return the result that the console shows. Raises OSError, SMTPException, MailFailed."""
         schedule, mail = self._schedule, self._deps.mail
         if not schedule.recipients:
             folder = self._deps.folder / self._claimed.app.ak / schedule.account_id

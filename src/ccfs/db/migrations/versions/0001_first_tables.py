@@ -240,6 +240,7 @@ def upgrade() -> None:
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("service_level_seconds", sa.Integer(), server_default="20", nullable=False),
         sa.Column("after_call_seconds", sa.Integer(), server_default="60", nullable=False),
+        sa.Column("allows_links", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_accounts_app")),
         sa.PrimaryKeyConstraint("app", "account_id", name=op.f("pk_accounts")),
     )
@@ -485,6 +486,34 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_report_schedules")),
     )
     op.create_index(op.f("ix_report_schedules_app_account_id"), "report_schedules", ["app", "account_id"], unique=False)
+    op.create_table(
+        "guest_links",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("recording", sa.Text(), nullable=False),
+        sa.Column("month", sa.Integer(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("start_ms", sa.Integer(), nullable=False),
+        sa.Column("end_ms", sa.Integer(), nullable=True),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("shows_date", sa.Boolean(), nullable=False),
+        sa.Column("password_hash", sa.Text(), nullable=False),
+        sa.Column("max_plays", sa.Integer(), nullable=False),
+        sa.Column("plays", sa.Integer(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.Column("revoked_at", Instant(), nullable=True),
+        sa.Column("last_played_at", Instant(), nullable=True),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_guest_links_app")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_guest_links_user_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_guest_links")),
+        sa.UniqueConstraint("digest", name=op.f("uq_guest_links_digest")),
+    )
+    op.create_index(op.f("ix_guest_links_app_recording"), "guest_links", ["app", "recording"], unique=False)
+    op.create_index(op.f("ix_guest_links_app_account_id_id"), "guest_links", ["app", "account_id", "id"], unique=False)
+    op.create_index(op.f("ix_guest_links_expires_at"), "guest_links", ["expires_at"], unique=False)
     op.create_index(
         "ix_report_schedules_due",
         "report_schedules",
