@@ -132,15 +132,19 @@ ROLES: Final = {
     Role.OPERATOR: "Operator",
     Role.ADMINISTRATOR: "Administrator",
     Role.EXPORTER: "Exporter",
+    Role.EVALUATOR: "Evaluator",
     Role.LISTENER: "Listener",
     Role.AUDITOR: "Auditor",
+    Role.AGENT: "Agent",
 }
 ROLE_DESCRIPTIONS: Final = {
     Role.OPERATOR: "Has full access to the whole system.",
-    Role.ADMINISTRATOR: "Has all permissions of an exporter. Manages the accounts and keys of an app.",
+    Role.ADMINISTRATOR: "Has all permissions of an exporter and an evaluator. Manages the accounts, keys and evaluation forms of an app.",
     Role.EXPORTER: "Has all permissions of a listener. Downloads calls and recordings, views and retries exports and callbacks.",
+    Role.EVALUATOR: "Has all permissions of a listener. Scores calls, and sees the scores of others.",
     Role.LISTENER: "Searches calls, plays recordings and adds annotations.",
     Role.AUDITOR: "Reads the audit log. Cannot view or play calls.",
+    Role.AGENT: "Sees the own evaluations, and acknowledges or disputes them.",
 }
 SETTING_GROUPS: Final[dict[type[SettingsGroup], str]] = {
     NodeSettings: "Node",
