@@ -3,6 +3,7 @@
 from typing import Final
 
 from ccfs.console.audit_labels import ACTION_KINDS, ACTIONS, AUDIT_PERIODS, AUDIT_SENTENCES, AUDITED_FIELDS
+from ccfs.console.quality.quality_labels import ANSWERS, CRITICAL_EFFECTS, EVALUATION_STATES, SAMPLING_PERIODS
 from ccfs.model.calls.call import Direction
 from ccfs.model.calls.cdr import DeviceType
 from ccfs.model.calls.reports.report import ReportFrequency
@@ -199,6 +200,8 @@ START_PAGES: Final = {
     "/console/status": "Status",
     "/console/calls": "Calls",
     "/console/statistics": "Statistics",
+    "/console/evaluations": "Quality",
+    "/console/my-evaluations": "My evaluations",
     "/console/exports": "Exports",
     "/console/ingest": "Ingest",
     "/console/apps": "Apps",
@@ -223,6 +226,7 @@ TABLES: Final = (
     *(SETTING_GROUPS, SETTING_UNITS),
     *(START_PAGES, DRAFT_FIELDS),
     *(STATISTICS_PERIODS, STEPS, AGENT_STATES, FREQUENCIES),
+    *(ANSWERS, CRITICAL_EFFECTS, EVALUATION_STATES, SAMPLING_PERIODS),
 )
 
 

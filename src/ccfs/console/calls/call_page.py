@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from ccfs.console.calls import heard, timeline
 from ccfs.console.calls.navigation import CallNavigation, build_navigation
 from ccfs.console.calls.timeline import TimelineView
+from ccfs.console.quality.call_quality import CallQuality, load_call_quality
 from ccfs.console.request import AccountScope, ConsoleRequest
 from ccfs.db.tenant import annotations, waveforms
 from ccfs.db.tenant.calls import call_lookup
@@ -58,6 +59,13 @@ class CallView:
     annotations: list[PlacedAnnotation]
     navigation: CallNavigation
     heard: list[AuditEntry] | None = None  # None: the user may not see it
+    quality: CallQuality | None = None  # None: the user may not evaluate
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """The agents of the call, or of its recordings if nothing else is known."""
+        recorded = dict.fromkeys(placed.recording.agent_id for placed in self.recordings)
+        return self.call.agents if self.call else tuple(agent_id for agent_id in recorded if agent_id)
 
     @property
     def track_count(self) -> int:
@@ -92,7 +100,8 @@ async def load_call_view(request: ConsoleRequest, call_id: str) -> CallView:
     view = await request.context.query(lambda connection: _load(connection, scope, call_id, navigation))
     if view is None:
         raise NotFound
-    return replace(view, heard=await heard.list_heard(request, call_id))
+    quality = await load_call_quality(request, call_id, view.agents)
+    return replace(view, heard=await heard.list_heard(request, call_id), quality=quality)
 
 
 def render_call(

@@ -66,6 +66,8 @@ def _iter_parts(request: ConsoleRequest, entry: AuditEntry, app: App | None, pat
             yield SentencePart(text)
         if name == "call":
             yield SentencePart(_get_call(entry), _get_call_url(request, entry, app), is_code=True)
+        elif name == "target":
+            yield SentencePart(entry.target, is_code=True)
         elif name == "file":
             yield SentencePart(entry.target.rpartition("/")[2] or entry.target, is_code=True)
         elif name == "search":

@@ -79,6 +79,15 @@ def list_open(connection: Connection, app: App, account_id: str, scorer: str) ->
     return [calibration for calibration in found if scorer in calibration.waiting]
 
 
+def lock_open(connection: Connection, app: App, calibration_id: int) -> bool:
+    """Lock a calibration until the end of the transaction, so that the last of its scorers sees the others' submissions.
+
+    Return False if it is closed.
+    """
+    is_open = (_TABLE.c.app == app.id) & (_TABLE.c.id == calibration_id) & _TABLE.c.closed_at.is_(None)
+    return connection.execute(sa.update(_TABLE).where(is_open).values(closed_at=None)).rowcount == 1
+
+
 def close_if_complete(connection: Connection, app: App, account_id: str, calibration_id: int, now: datetime) -> bool:
     """Close a calibration if all scorers have submitted. Return whether that was the last one."""
     calibration = find(connection, app, account_id, calibration_id)
