@@ -31,8 +31,10 @@ ROLES = {
     "olga": Role.OPERATOR,
     "anna": Role.ADMINISTRATOR,
     "emil": Role.EXPORTER,
+    "eva": Role.EVALUATOR,
     "lucy": Role.LISTENER,
     "audrey": Role.AUDITOR,
+    "gus": Role.AGENT,
     "nick": None,
 }
 RESPONSE_ID, RECEIVER, SETUP_TOKEN, CALL_ID = "5" * 32, "http://127.0.0.1:9", "a-setup-token", "1700000000-1"
