@@ -48,8 +48,8 @@ class Question:
 
     @property
     def answers(self) -> tuple[str, ...]:
-        """The values that answer it, the best first."""
-        own = (YES, NO) if self.kind is QuestionKind.YES_NO else tuple(map(str, range(self.points, 0, -1)))
+        """The values that answer it."""
+        own = (YES, NO) if self.kind is QuestionKind.YES_NO else tuple(map(str, range(1, self.points + 1)))
         return (*own, NOT_APPLICABLE) if self.may_not_apply else own
 
 
