@@ -15,8 +15,8 @@ from ccfs.model.quality.evaluation_form import (
     NOT_APPLICABLE,
     CriticalEffect,
     FormContent,
+    FormQuestion,
     FormSection,
-    Question,
     QuestionKind,
     decode_content,
     encode_content,
@@ -30,7 +30,7 @@ LONDON = ZoneInfo("Europe/London")
 @st.composite
 def answered_forms(draw: st.DrawFn) -> tuple[FormContent, dict[str, Answer]]:
     questions = st.builds(
-        Question,
+        FormQuestion,
         text=st.just("?"),
         kind=st.sampled_from(QuestionKind),
         points=st.integers(2, 10),
@@ -93,10 +93,10 @@ def test_a_score_is_what_the_weights_of_the_applying_questions_give(
 
 def test_a_critical_question_fails_its_section_or_the_form() -> None:
     def score(effect: CriticalEffect) -> tuple[Fraction | None, bool, tuple[str, ...]]:
-        critical = Question(text="?", critical=effect)
+        critical = FormQuestion(text="?", critical=effect)
         sections = (
-            FormSection(title="a", weight=1, questions=(critical, Question(text="?"))),
-            FormSection(title="b", weight=3, questions=(Question(text="?"),)),
+            FormSection(title="a", weight=1, questions=(critical, FormQuestion(text="?"))),
+            FormSection(title="b", weight=3, questions=(FormQuestion(text="?"),)),
         )
         answers = {"1.1": Answer(value="no"), "1.2": Answer(value="yes"), "2.1": Answer(value="yes")}
         result = score_form(FormContent(name="f", sections=sections), answers)
@@ -104,7 +104,7 @@ def test_a_critical_question_fails_its_section_or_the_form() -> None:
 
     assert score(CriticalEffect.NONE) == (Fraction(7, 8), False, ())
     assert score(CriticalEffect.SECTION) == (Fraction(3, 4), False, ("1.1",))
-    assert score(CriticalEffect.FORM) == (0, True, ("1.1",))
+    assert score(CriticalEffect.FORM) == (Fraction(0), True, ("1.1",))
 
 
 @pytest.mark.parametrize(

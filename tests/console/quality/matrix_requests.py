@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from ccfs.db.tenant.quality import calibrations, evaluation_forms, evaluations, samples
 from ccfs.model.exports.time_window import TimeWindow
 from ccfs.model.quality.evaluation import EvaluatedCall, EvaluationDraft
-from ccfs.model.quality.evaluation_form import EvaluationForm, FormContent, FormSection, Question
+from ccfs.model.quality.evaluation_form import EvaluationForm, FormContent, FormQuestion, FormSection
 from ccfs.model.quality.sampling import SamplingPeriod, SamplingRule
 from ccfs.model.quality.scoring import score_form
 from ccfs.server.node import Node
@@ -19,7 +19,7 @@ Fields = dict[str, str]
 RouteKey = tuple[str, str]
 SCORERS = ("olga", "anna", "eva")
 CALIBRATED_CALL_ID = "1700000000-4"
-CONTENT = FormContent(name="Matrix", sections=(FormSection(title="s", questions=(Question(text="?"),)),))
+CONTENT = FormContent(name="Matrix", sections=(FormSection(title="s", questions=(FormQuestion(text="?"),)),))
 
 
 def build_quality_requests(node: Node, call_centre: CallCentreData, call_id: str) -> dict[RouteKey, Fields]:

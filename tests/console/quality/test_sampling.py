@@ -27,10 +27,10 @@ def sampled_calls(console_server: CcfsServer, call_centre: CallCentreData) -> No
     legs = []
     for number in range(60):
         begin = BEGIN - timedelta(hours=number)
-        times = {"begin": begin, "call_begin": begin, "call_end": begin + timedelta(minutes=2)}
+        seconds = 30 if number % 10 == 2 else 120
+        times = {"begin": begin, "call_begin": begin, "call_end": begin + timedelta(seconds=seconds)}
         more = {"agent_id": f"sam{number % 2}", "current_skill_id": "sampled", "wait_begin": None, "wait_end": None}
         legs.append(make_leg("acme-account", f"1690000000-{number}", number, **times, **more))
-    legs[2::10] = [replace(leg, call_end=leg.call_begin + timedelta(seconds=30)) for leg in legs[2::10]]
     with console_server.node.database.write_transaction() as connection:
         cdrs.add(connection, call_centre.acme, legs)
 

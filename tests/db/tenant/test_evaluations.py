@@ -16,7 +16,7 @@ from ccfs.db.tenant.quality.evaluation_search import EvaluationSearch
 from ccfs.model.exports.time_window import TimeWindow
 from ccfs.model.identity.tenancy import App
 from ccfs.model.quality.evaluation import Answer, EvaluatedCall, EvaluationDraft, EvaluationState
-from ccfs.model.quality.evaluation_form import EvaluationForm, FormContent, FormSection, Question
+from ccfs.model.quality.evaluation_form import EvaluationForm, FormContent, FormQuestion, FormSection
 from ccfs.model.quality.sampling import SamplingPeriod, SamplingRule
 from ccfs.model.quality.scoring import score_form
 from tests.db import sample_rows
@@ -24,7 +24,7 @@ from tests.db.sample_rows import MINUTE, NOW
 
 RECORDING = sample_rows.make_recording(1)
 CALL = EvaluatedCall(account_id="100", call_id=RECORDING.call_id, call_begin=RECORDING.call_begin, agent_id="512")
-CONTENT = FormContent(name="Sales", sections=(FormSection(title="a", questions=(Question(text="?"),)),))
+CONTENT = FormContent(name="Sales", sections=(FormSection(title="a", questions=(FormQuestion(text="?"),)),))
 DRAFT = EvaluationDraft(answers={"1.1": Answer(value="yes", comment="ok", moment_ms=1500)}, comment="fine")
 
 

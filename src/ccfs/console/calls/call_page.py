@@ -63,7 +63,7 @@ class CallView:
 
     @property
     def agents(self) -> tuple[str, ...]:
-        """The agents of the call, or of its recordings if nothing else is known."""
+        """The agents of the call, or of its recordings if it has no CDRs."""
         recorded = dict.fromkeys(placed.recording.agent_id for placed in self.recordings)
         return self.call.agents if self.call else tuple(agent_id for agent_id in recorded if agent_id)
 

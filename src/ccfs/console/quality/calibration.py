@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from sqlalchemy.engine import Connection
 
 from ccfs.console.calls.search import choose_scope, render_no_accounts
-from ccfs.console.forms.confirmation import Question as ConfirmedQuestion
+from ccfs.console.forms.confirmation import Question
 from ccfs.console.quality.objects import find_call, find_form, find_usable_form, parse_id
 from ccfs.console.quality.scoring import redirect_to_panel
 from ccfs.console.request import AccountScope, ConsoleRequest
@@ -19,7 +19,7 @@ from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Permission
 from ccfs.model.quality.agreement import compute_mean_kappa, measure_agreement
 from ccfs.model.quality.evaluation import Answer
-from ccfs.model.quality.evaluation_form import EvaluationForm, Question
+from ccfs.model.quality.evaluation_form import EvaluationForm, FormQuestion
 from ccfs.web.responses.types import BytesResponse, Response
 
 
@@ -29,7 +29,7 @@ class ComparedQuestion:
 
     section: str
     key: str
-    question: Question
+    question: FormQuestion
     answers: Sequence[Answer]  # in the order of the evaluations
     agreement: float | None  # share of the pairs of scorers who agree
 
@@ -109,11 +109,11 @@ async def score_calibration(request: ConsoleRequest) -> Response:
     return redirect_to_panel(request, calibration.call.call_id, evaluation_id)
 
 
-async def ask_close_calibration(request: ConsoleRequest) -> ConfirmedQuestion:
+async def ask_close_calibration(request: ConsoleRequest) -> Question:
     """Ask before a calibration is closed while scorers are missing."""
     calibration, t = await _find(request, parse_id(request.form, "id")), request.translate
     query = urlencode({"account": request.current_scope.name, "id": calibration.id})
-    return ConfirmedQuestion(
+    return Question(
         title=t("Close the calibration?"),
         consequences=(
             t("These users have not scored the call, and no longer can: {names}", names=", ".join(calibration.waiting)),

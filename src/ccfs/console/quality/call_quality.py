@@ -1,4 +1,4 @@
-"""What a call's page shows of its evaluations, and the panel in which a user scores it."""
+"""The evaluations on a call's page, and the panel in which a user scores it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -12,7 +12,7 @@ from ccfs.db.tenant.quality import evaluation_forms, evaluations
 from ccfs.model.errors import NotFound
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.quality.evaluation import Answer, Evaluation, Revision
-from ccfs.model.quality.evaluation_form import EvaluationForm, Question
+from ccfs.model.quality.evaluation_form import EvaluationForm, FormQuestion
 from ccfs.model.quality.scoring import round_to_hundredths, score_form
 from ccfs.web.responses.types import Response
 
@@ -22,7 +22,7 @@ class AnswerRow:
     """A question with its answer."""
 
     key: str
-    question: Question
+    question: FormQuestion
     answer: Answer
     is_failed: bool  # whether the question is critical and scores 0
 

@@ -14,8 +14,8 @@ from ccfs.model.quality.evaluation_form import (
     MIN_POINTS,
     CriticalEffect,
     FormContent,
+    FormQuestion,
     FormSection,
-    Question,
     QuestionKind,
     clean_line,
 )
@@ -155,12 +155,12 @@ def _build_section(number: int, fields: SectionFields, translate: Translate, pro
     return FormSection(title=title, weight=weight, questions=questions)
 
 
-def _build_question(key: str, fields: QuestionFields, translate: Translate, problems: dict[str, str]) -> Question:
+def _build_question(key: str, fields: QuestionFields, translate: Translate, problems: dict[str, str]) -> FormQuestion:
     text = _clean(fields.text, MAX_QUESTION_LENGTH, f"{key}.text", translate, problems)
     kind = fields.kind if fields.kind in ANSWER_KINDS else ANSWER_KINDS[0]
     is_scale = kind.isdecimal()
     effect = next((one for one in CriticalEffect if one == fields.critical), CriticalEffect.NONE)
-    return Question(
+    return FormQuestion(
         text=text,
         kind=QuestionKind.SCALE if is_scale else QuestionKind.YES_NO,
         points=int(kind) if is_scale else MIN_POINTS,

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from sqlalchemy.engine import Connection
 
 from ccfs.console.calls.search import choose_scope, render_no_accounts
-from ccfs.console.forms.confirmation import Question as ConfirmedQuestion
+from ccfs.console.forms.confirmation import Question
 from ccfs.console.quality.form_fields import (
     ANSWER_KINDS,
     FormFields,
@@ -101,13 +101,13 @@ def _store(
     return form_id, problem
 
 
-async def ask_retire_form(request: ConsoleRequest) -> ConfirmedQuestion | None:
+async def ask_retire_form(request: ConsoleRequest) -> Question | None:
     """Ask before a form is retired; using it again harms nothing."""
     form, t = await find_form(request, parse_id(request.form, "id")), request.translate
     if form.is_retired:
         return None
     query = urlencode({"account": request.current_scope.name})
-    return ConfirmedQuestion(
+    return Question(
         title=t("Retire the form {name}?", name=form.name),
         consequences=(
             t("No call can be scored with it any more, and its sampling rules draw no calls."),

@@ -1,4 +1,4 @@
-"""What a request of quality management names: a form, an evaluation, a call with an agent."""
+"""Objects that a request of quality management names: a form, an evaluation, a call with an agent."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -39,7 +39,7 @@ async def start_evaluation(request: ConsoleRequest) -> Response:
 
 
 async def save_evaluation(request: ConsoleRequest) -> Response:
-    """Save the draft, or submit it. What is wrong stands beside its field."""
+    """Save the draft, or submit it. A wrong field is shown again with the reason."""
     evaluation, form = await _find_changeable(request)
     is_final = request.form.get("do") != "draft" or not evaluation.is_draft
     draft, problems = read_draft(form.content, request.form, request.translate, is_final=is_final)

@@ -14,7 +14,7 @@ MAX_REVISIONS: Final = 50
 
 
 class EvaluationState(StrEnum):
-    """What has become of an evaluation."""
+    """The state of an evaluation."""
 
     DRAFT = auto()
     SUBMITTED = auto()
@@ -36,7 +36,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationDraft:
-    """What a scorer enters."""
+    """The fields that a scorer enters."""
 
     answers: Mapping[str, Answer] = field(default_factory=dict)  # by the question's key
     comment: str = ""

@@ -28,7 +28,7 @@ class QuestionKind(StrEnum):
 
 
 class CriticalEffect(StrEnum):
-    """What becomes 0 if a question is answered with No or with the lowest point."""
+    """The part of the score that becomes 0 if a question is answered with No or the lowest point."""
 
     NONE = auto()  # only the question itself
     SECTION = auto()
@@ -36,7 +36,7 @@ class CriticalEffect(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class FormQuestion:
     """A question of a form."""
 
     text: str
@@ -59,17 +59,17 @@ class FormSection:
 
     title: str
     weight: int = 1  # relative to the other sections
-    questions: tuple[Question, ...] = ()
+    questions: tuple[FormQuestion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormContent:
-    """What a version of a form asks."""
+    """The name, sections and questions of a version of a form."""
 
     name: str
     sections: tuple[FormSection, ...] = ()
 
-    def iter_questions(self) -> Iterator[tuple[str, Question]]:
+    def iter_questions(self) -> Iterator[tuple[str, FormQuestion]]:
         """Yield each question with its key, "SECTION.QUESTION" from 1.1, by which answers name it."""
         for section_number, section in enumerate(self.sections, 1):
             for number, question in enumerate(section.questions, 1):
@@ -128,7 +128,9 @@ def decode_content(text: str) -> FormContent:
                 title=section["title"],
                 weight=section["weight"],
                 questions=tuple(
-                    Question(**one | {"kind": QuestionKind(one["kind"]), "critical": CriticalEffect(one["critical"])})
+                    FormQuestion(
+                        **one | {"kind": QuestionKind(one["kind"]), "critical": CriticalEffect(one["critical"])}
+                    )
                     for one in section["questions"]
                 ),
             )

@@ -30,7 +30,7 @@ class SamplingPeriod(StrEnum):
 
 
 class SampleState(StrEnum):
-    """What has become of a drawn call."""
+    """The state of a drawn call."""
 
     OPEN = auto()  # to be scored
     DONE = auto()

@@ -17,8 +17,8 @@ from ccfs.model.quality.evaluation_form import (
     YES,
     CriticalEffect,
     FormContent,
+    FormQuestion,
     FormSection,
-    Question,
     QuestionKind,
 )
 
@@ -54,7 +54,7 @@ def format_score(hundredths: int | None) -> str:
     return f"{whole}.{rest:02}".rstrip("0").rstrip(".") + " %" if rest else f"{whole} %"
 
 
-def score_answer(question: Question, value: str) -> Fraction | None:
+def score_answer(question: FormQuestion, value: str) -> Fraction | None:
     """Return the score of an answer; None if the question does not apply or has no answer."""
     if value in ("", NOT_APPLICABLE):
         return None
