@@ -127,6 +127,8 @@ def _add_recording(node: Node, app: App, account_id: str, call_id: str, name: st
 def _add_users(node: Node, acme: App, bolt: App) -> None:
     roles = {
         "olga": Grant(role=Role.OPERATOR),
+        "eva": Grant(role=Role.EVALUATOR, app=acme.id, account_id="acme-account"),
+        "gus": Grant(role=Role.AGENT, app=acme.id, account_id="acme-account", agent_id="512"),
         "lucy": Grant(role=Role.LISTENER, app=acme.id, account_id="acme-account"),
         "emil": Grant(role=Role.EXPORTER, app=acme.id),
         "anna": Grant(role=Role.ADMINISTRATOR, app=acme.id),

@@ -32,6 +32,7 @@ ON_BOTH_ENGINES = {
     "test_role_permissions",
     "test_node_operation",
     "test_login",
+    "test_evaluations",
 }
 ON_OWN_SERVER = {
     "test_feedback_browser",

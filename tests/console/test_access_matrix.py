@@ -25,6 +25,7 @@ from tests.console.bulk.bulk_download_server import request_bulk_download, wait_
 from tests.console.call_centre_data import CallCentreData
 from tests.console.conftest import SignIn
 from tests.console.console_client import ConsoleClient, extract_text
+from tests.console.quality.matrix_requests import OWN_OBJECTS, add_own_quality_object, build_quality_requests
 from tests.console.test_route_access import LIST_FORMS
 from tests.server.ccfs_server import CcfsServer
 from tests.two_tenants import CALLBACK_URL, add_export
@@ -33,8 +34,10 @@ ROLES = {
     "olga": Role.OPERATOR,
     "anna": Role.ADMINISTRATOR,
     "emil": Role.EXPORTER,
+    "eva": Role.EVALUATOR,
     "lucy": Role.LISTENER,
     "audrey": Role.AUDITOR,
+    "gus": Role.AGENT,
     "nick": None,
 }
 RESPONSE_ID, RECEIVER, SETUP_TOKEN, CALL_ID = "5" * 32, "http://127.0.0.1:9", "a-setup-token", "1700000000-1"
@@ -162,6 +165,8 @@ def add_own_object(client: ConsoleClient, route: Route, fields: Fields) -> Field
         client.post("/console/reports", account=fields["account"], frequency="daily", format="csv")
         page = client.get("/console/reports?" + urlencode(fields)).body.decode()
         return fields | {"id": re.findall(r'name="id" value="(\w+)"', page)[-1]}
+    if route.key in OWN_OBJECTS:
+        return add_own_quality_object(client, route.path, fields)
     if route.path.startswith("/console/bulk-download") and "id" in fields:
         query = request_bulk_download(client, fields["account"], **{"call.1": CALL_ID})
         wait_until_ready(client, query)
@@ -195,6 +200,7 @@ def requests(console_server: CcfsServer, call_centre: CallCentreData, objects: N
     known = build_requests(console_server, call_centre)
     of_account = {"account": call_centre.account_param}
     known |= {("POST", f"/console/{path}"): of_account for path in LIST_FORMS}
+    known |= build_quality_requests(console_server.node, call_centre, CALL_ID)
     return lambda route: known.get(route.key, {})
 
 

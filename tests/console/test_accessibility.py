@@ -17,7 +17,7 @@ from tests.two_tenants import CALLBACK_URL, add_export
 
 RESPONSE_ID = "5" * 32
 PAGES = (
-    *("calls", "annotations", "statistics", "exports", "ingest", "apps"),
+    *("calls", "annotations", "statistics", "evaluations", "exports", "ingest", "apps"),
     *("users", "audit", "settings", "cluster", "account"),
 )
 

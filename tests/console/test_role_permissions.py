@@ -8,12 +8,25 @@ from tests.console.call_centre_data import CallCentreData
 from tests.console.conftest import SignIn
 from tests.console.console_client import extract_text
 
-ALL_PAGES = {"status", "calls", "statistics", "exports", "ingest", "apps", "users", "audit", "settings"}
+ALL_PAGES = {
+    "status",
+    "calls",
+    "statistics",
+    "evaluations",
+    "exports",
+    "ingest",
+    "apps",
+    "users",
+    "audit",
+    "settings",
+} | {"my-evaluations"}
 ALLOWED_PAGES = {
-    "olga": ALL_PAGES,
-    "anna": {"calls", "statistics", "exports", "apps"},
+    "olga": ALL_PAGES - {"my-evaluations"},
+    "anna": {"calls", "statistics", "evaluations", "exports", "apps"},
     "emil": {"calls", "statistics", "exports"},
+    "eva": {"calls", "statistics", "evaluations"},
     "lucy": {"calls", "statistics"},
+    "gus": {"my-evaluations"},
     "audrey": {"audit"},
     "nick": set(),
 }

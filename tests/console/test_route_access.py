@@ -12,6 +12,7 @@ from tests.api.api_client import Reply
 from tests.console.call_centre_data import CallCentreData
 from tests.console.conftest import SignIn
 from tests.console.console_client import ConsoleClient, extract_text
+from tests.console.quality.foreign_requests import QUALITY_REQUESTS, build_account_fields
 from tests.server.ccfs_server import CcfsServer
 from tests.two_tenants import add_export
 
@@ -28,11 +29,6 @@ UNCOMPARED_TABLES = (
     "daily_statistics",
     "storage_statistics",
 )  # changed by viewing, and by the worker
-
-
-def build_account_fields(call_centre: CallCentreData) -> FormFields:
-    """Return the parameter of an account of another app."""
-    return {"account": f"{call_centre.bolt.ak}/bolt-account"}
 
 
 def build_app_fields(call_centre: CallCentreData, **more: str) -> FormFields:
@@ -90,6 +86,7 @@ FOREIGN_REQUESTS: dict[RouteKey, str | Callable[[CallCentreData], FormFields]] =
     ("GET", "/console/bulk-download"): lambda call_centre: build_account_fields(call_centre) | {"id": "c" * 32},
     ("POST", "/console/bulk-download"): lambda call_centre: build_account_fields(call_centre) | {"id": "c" * 32},
     ("GET", "/console/bulk-download/zip"): lambda call_centre: build_account_fields(call_centre) | {"id": "c" * 32},
+    **QUALITY_REQUESTS,
     ("POST", "/console/logout"): OWN_DATA_ONLY,
     ("GET", "/console/exports"): build_app_fields,
     ("GET", "/console/export"): lambda call_centre: build_app_fields(call_centre, id=RESPONSE_ID),

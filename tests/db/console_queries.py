@@ -16,9 +16,12 @@ from ccfs.db.tenant import callback_receivers, deliveries, exports
 from ccfs.db.tenant.exports import ExportCondition
 from ccfs.db.tenant.ingest import ingest_state
 from ccfs.db.tenant.ingest.ingest_state import IngestRejection
+from ccfs.db.tenant.quality import samples
 from ccfs.model.exports.delivery import DeliveryState
+from ccfs.model.exports.time_window import TimeWindow
 from ccfs.model.identity.audit import HEARD_ACTIONS, AuditAction, AuditEntry, AuditQuery
 from ccfs.model.identity.tenancy import App
+from ccfs.model.quality.sampling import SamplingPeriod, SamplingRule
 from tests.db.sample_rows import MINUTE, NOW, SECOND
 
 TABLES = "exports|deliveries|delivery_attempts|ingest_errors|audit_log|audit_calls"
@@ -27,6 +30,10 @@ SMALL_INDEXES = (
 )
 DAY = timedelta(days=1)
 RECEIVER = "http://r5.example:80"
+SAMPLING_RULE = SamplingRule(
+    id=1, account_id="100", form=1, form_name="", calls=3, period=SamplingPeriod.WEEK, min_talk_seconds=1,
+    direction="inbound", queues=(), seed="s", author="anna", drawn_until=NOW,
+)  # fmt: skip
 AUDIT_ENTRY = AuditEntry(logged_at=NOW, actor="emil", action=AuditAction.CALL_VIEWED, target="5")
 ORDERED_QUERIES = {  # in the order of an index, up to a limit: only rows that are equal in the index are sorted
     *("exports", "exports that failed", "callbacks", "rejections"),
@@ -56,6 +63,9 @@ CONSOLE_QUERIES: dict[str, Callable[[Connection, App], object]] = {
     ),
     "retried callbacks of a receiver": lambda c, app: callback_receivers.retry_by_receiver(
         c, app, ["100"], RECEIVER, "", NOW
+    ),
+    "search for calls to draw": lambda c, app: samples.draw(
+        c, app, SAMPLING_RULE, TimeWindow(begin=NOW, end=NOW + 7 * DAY)
     ),
     "rejections": lambda c, app: ingest_state.list_rejections(c, app, 100),
     "known rejection": lambda c, app: ingest_state.add_rejections(c, app, [_make_rejected_line(5)], NOW),

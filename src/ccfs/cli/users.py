@@ -21,6 +21,7 @@ AppOption = Annotated[str | None, typer.Option("--app", help="Limit the role to 
 AccountOption = Annotated[
     str, typer.Option("--account", help="Limit the role to this account of the app.", metavar="ID")
 ]
+AgentOption = Annotated[str, typer.Option("--agent", help="Agent that a user of the role agent is.", metavar="ID")]
 UrlOption = Annotated[str, typer.Option("--url", help="URL of the server for users.")]
 
 
@@ -40,6 +41,7 @@ def add_user(
     role: RoleOption,
     app: AppOption = None,
     account: AccountOption = "",
+    agent: AgentOption = "",
     url: UrlOption = "http://127.0.0.1:8480",
     data: DataFolderOption = None,
     as_json: JsonOption = False,
@@ -50,7 +52,7 @@ def add_user(
         raise typer.BadParameter("a name has 1 to 64 letters, digits and . _ @ -")
     node = open_node(data)
     with node.database.write_transaction() as connection:
-        grant = _build_grant(node, role, app, account)
+        grant = _build_grant(node, role, app, account, agent)
         user = store.add(connection, clean, "", utc_now())
         store.grant_role(connection, user, grant)
     link = create_setup_link(node, user, url)
@@ -71,6 +73,7 @@ def list_users(data: DataFolderOption = None, as_json: JsonOption = False) -> No
             "second_factor": user.has_second_factor,
             "roles": [
                 {"role": grant.role, "app": aks.get(grant.app or 0), "account": grant.account_id or None}
+                | ({"agent": grant.agent_id} if grant.agent_id else {})
                 for grant in user.grants
             ],
         }
@@ -86,13 +89,14 @@ def change_role(
     role: RoleOption,
     app: AppOption = None,
     account: AccountOption = "",
+    agent: AgentOption = "",
     revoke: Annotated[bool, typer.Option("--revoke", help="Revoke the role.")] = False,
     data: DataFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Grant a user another role, or revoke a role."""
     node = open_node(data)
-    user, grant = _get_user(node, name), _build_grant(node, role, app, account)
+    user, grant = _get_user(node, name), _build_grant(node, role, app, account, agent)
     with node.database.write_transaction() as connection:
         (store.revoke_role if revoke else store.grant_role)(connection, user, grant)
     text = f"role {role} {'revoked from' if revoke else 'granted to'} {name}"
@@ -142,7 +146,9 @@ def _get_user(node: Node, name: str) -> User:
     return user
 
 
-def _build_grant(node: Node, role: Role, app: str | None, account: str) -> Grant:
+def _build_grant(node: Node, role: Role, app: str | None, account: str, agent: str) -> Grant:
+    if (role is Role.AGENT) != bool(agent) or (agent and not account):
+        raise typer.BadParameter("the role agent, and no other, needs --app, --account and --agent")
     if role is Role.OPERATOR and app is not None:
         raise typer.BadParameter("operators are global: omit --app")
     if app is None and (account or (role is not Role.OPERATOR and role is not Role.AUDITOR)):
@@ -153,9 +159,9 @@ def _build_grant(node: Node, role: Role, app: str | None, account: str) -> Grant
         owner = tenants.get_app_by_ak(connection, app)
         if account and account not in tenants.get_accounts(connection, owner):
             raise OperatorError(f"app {app} has no account {account}")
-    return Grant(role=role, app=owner.id, account_id=account)
+    return Grant(role=role, app=owner.id, account_id=account, agent_id=agent)
 
 
 def _format_roles(user: User, aks: dict[int, str]) -> str:
-    parts = ((grant.role, aks.get(grant.app or 0), grant.account_id) for grant in user.grants)
+    parts = ((grant.role, aks.get(grant.app or 0), grant.account_id, grant.agent_id) for grant in user.grants)
     return ", ".join(" ".join(filter(None, names)) for names in parts)

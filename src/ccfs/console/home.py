@@ -10,6 +10,8 @@ START_PAGES: Final = (  # in the menu's order; labels.START_PAGES names them
     ("/console/status", Permission.OPERATE),
     ("/console/calls", Permission.SEARCH),
     ("/console/statistics", Permission.SEARCH),
+    ("/console/evaluations", Permission.EVALUATE),
+    ("/console/my-evaluations", Permission.VIEW_OWN_EVALUATIONS),
     ("/console/exports", Permission.EXPORT),
     ("/console/ingest", Permission.OPERATE),
     ("/console/apps", Permission.ADMINISTER),

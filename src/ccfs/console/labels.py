@@ -3,6 +3,7 @@
 from typing import Final
 
 from ccfs.console.audit_labels import ACTION_KINDS, ACTIONS, AUDIT_PERIODS, AUDIT_SENTENCES, AUDITED_FIELDS
+from ccfs.console.quality.quality_labels import ANSWERS, CRITICAL_EFFECTS, EVALUATION_STATES, SAMPLING_PERIODS
 from ccfs.model.blobs.location_move import MoveProblem, MoveState
 from ccfs.model.calls.call import Direction
 from ccfs.model.calls.cdr import DeviceType
@@ -155,15 +156,19 @@ ROLES: Final = {
     Role.OPERATOR: "Operator",
     Role.ADMINISTRATOR: "Administrator",
     Role.EXPORTER: "Exporter",
+    Role.EVALUATOR: "Evaluator",
     Role.LISTENER: "Listener",
     Role.AUDITOR: "Auditor",
+    Role.AGENT: "Agent",
 }
 ROLE_DESCRIPTIONS: Final = {
     Role.OPERATOR: "Has full access to the whole system.",
-    Role.ADMINISTRATOR: "Has all permissions of an exporter. Manages the accounts and keys of an app.",
+    Role.ADMINISTRATOR: "Has all permissions of an exporter and an evaluator. Manages the accounts, keys and evaluation forms of an app.",
     Role.EXPORTER: "Has all permissions of a listener. Downloads calls and recordings, makes guest links, views and retries exports and callbacks.",
+    Role.EVALUATOR: "Has all permissions of a listener. Scores calls, and sees the scores of others.",
     Role.LISTENER: "Searches calls, plays recordings and adds annotations.",
     Role.AUDITOR: "Reads the audit log. Cannot view or play calls.",
+    Role.AGENT: "Sees the own evaluations, and acknowledges or disputes them.",
 }
 SETTING_GROUPS: Final[dict[type[SettingsGroup], str]] = {
     NodeSettings: "Node",
@@ -231,6 +236,8 @@ START_PAGES: Final = {
     "/console/status": "Status",
     "/console/calls": "Calls",
     "/console/statistics": "Statistics",
+    "/console/evaluations": "Quality",
+    "/console/my-evaluations": "My evaluations",
     "/console/exports": "Exports",
     "/console/ingest": "Ingest",
     "/console/apps": "Apps",
@@ -272,6 +279,7 @@ TABLES: Final = (
     *(START_PAGES, DRAFT_FIELDS),
     *(STATISTICS_PERIODS, STEPS, AGENT_STATES, FREQUENCIES),
     *(MOVE_STATES, MOVE_PROBLEMS),
+    *(ANSWERS, CRITICAL_EFFECTS, EVALUATION_STATES, SAMPLING_PERIODS),
 )
 
 

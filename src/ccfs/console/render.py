@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from ccfs import __version__
 from ccfs.console import labels
 from ccfs.model.formats import durations
+from ccfs.model.quality.scoring import format_score
 from ccfs.model.recordings.annotation import format_offset
 from ccfs.web.responses.types import BytesResponse
 
@@ -89,6 +90,7 @@ def _build_environment() -> "Environment":
         "duration": format_duration,
         "form_value": format_form_value,
         "offset": format_offset,
+        "score": format_score,
         "size": format_size,
     }
     environment.globals |= {"version": __version__, "asset": get_asset_url, "labels": labels, "UTC": UTC}

@@ -27,6 +27,11 @@ from ccfs.web.responses.types import BytesResponse, Response
 
 FORM_LIMIT_BYTES: Final = 1 << 16
 MAX_FORM_FIELDS: Final = 100
+FIELD_LIMIT: Final = {  # of forms with many fields, by path
+    "/console/evaluation-form/edit": 300,
+    "/console/evaluation": 200,
+    "/console/evaluation/draft": 200,
+}
 UPLOAD_LIMIT_BYTES: Final = {  # of the form's file, by path
     "/console/settings/certificates/add": MAX_FILE_BYTES + 1,
     "/console/settings/certificates/import": MAX_KEY_STORE_BYTES + 1,
@@ -158,13 +163,14 @@ async def _read_form(request: ConsoleRequest, exchange: Exchange) -> tuple[Mappi
         return {}, {}
     upload_limit = UPLOAD_LIMIT_BYTES.get(http_request.path, 0)
     body = await read_body(exchange, FORM_LIMIT_BYTES + upload_limit, request.client_address)
+    max_fields = FIELD_LIMIT.get(http_request.path, MAX_FORM_FIELDS)
     content_type = http_request.headers.get("content-type", "")
     if upload_limit and multipart.is_multipart(content_type):
         return multipart.parse_multipart(content_type, body)
     try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS, errors="strict")
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=max_fields, errors="strict")
     except ValueError:
-        raise RequestTooLarge(f"{MAX_FORM_FIELDS} fields") from None
+        raise RequestTooLarge(f"{max_fields} fields") from None
     return {name: value.replace("\0", "") for name, value in pairs}, {}
 
 

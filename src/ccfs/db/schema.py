@@ -864,6 +864,7 @@ user_roles = sa.Table(
     _text("role"),
     sa.Column("app", sa.Integer, sa.ForeignKey("apps.id", ondelete="CASCADE"), nullable=True),
     _text("account_id"),
+    _text("agent_id", server_default=""),  # of the role agent
 )
 console_sessions = sa.Table(
     "console_sessions",
@@ -963,6 +964,135 @@ guest_links = sa.Table(  # links by which people without an account hear a recor
     sa.Index(None, "app", "recording"),
     sa.Index(None, "app", "account_id", "id"),
     sa.Index(None, "expires_at"),
+)
+evaluation_forms = sa.Table(  # of quality management (tenant/quality)
+    "evaluation_forms",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    _app(),
+    _text("account_id"),
+    _text("name"),  # of the newest version
+    _number("version"),  # the newest one
+    _flag("is_retired"),
+    sa.Index(None, "app", "account_id"),
+)
+evaluation_form_versions = sa.Table(  # never changed
+    "evaluation_form_versions",
+    METADATA,
+    _app(),
+    sa.Column("form", BigId, sa.ForeignKey("evaluation_forms.id"), nullable=False),
+    _number("version"),
+    _text("content"),  # JSON of model/quality/evaluation_form.py
+    _text("author"),
+    _instant("created_at"),
+    sa.PrimaryKeyConstraint("app", "form", "version"),
+)
+evaluations = sa.Table(
+    "evaluations",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    _app(),
+    _text("account_id"),
+    _text("call_id"),  # a foreign key would keep partitions from being dropped
+    _instant("call_begin"),
+    _text("agent_id"),
+    sa.Column("form", BigId, sa.ForeignKey("evaluation_forms.id"), nullable=False),
+    _number("version"),
+    _text("scorer"),  # the user's name
+    sa.Column("calibration", sa.BigInteger, nullable=False),  # its id; 0: none
+    _text("state"),
+    _number("revision"),
+    _text("author"),  # of the revision
+    _text("answers"),  # JSON of model/quality/evaluation.py
+    _text("comment"),
+    sa.Column("score", sa.Integer),  # hundredths of a percent; null: no question applied, or not submitted
+    _flag("is_failed"),  # by a critical question
+    _instant("created_at"),
+    _instant("evaluated_at"),  # when the revision was submitted; of a draft, when it was begun
+    _text("response"),  # the agent's
+    _instant("responded_at", required=False),
+    sa.UniqueConstraint(
+        *("app", "account_id", "call_id", "agent_id", "form", "scorer", "calibration"), name="uq_evaluations_once"
+    ),
+    sa.Index(None, "app", "account_id", "evaluated_at", "id"),
+    sa.Index(None, "app", "account_id", "agent_id", "evaluated_at"),
+    sa.Index(None, "app", "call_begin"),
+)
+evaluation_revisions = sa.Table(  # earlier revisions, as they were
+    "evaluation_revisions",
+    METADATA,
+    _app(),
+    sa.Column("evaluation", BigId, sa.ForeignKey("evaluations.id", ondelete="CASCADE"), nullable=False),
+    _number("revision"),
+    _text("state"),
+    _text("author"),
+    _text("answers"),
+    _text("comment"),
+    sa.Column("score", sa.Integer),
+    _flag("is_failed"),
+    _instant("evaluated_at"),
+    _text("response"),
+    _instant("responded_at", required=False),
+    sa.PrimaryKeyConstraint("evaluation", "revision"),
+)
+sampling_rules = sa.Table(
+    "sampling_rules",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    _app(),
+    _text("account_id"),
+    sa.Column("form", BigId, sa.ForeignKey("evaluation_forms.id"), nullable=False),
+    _number("calls"),  # of each agent in each period
+    _text("period"),
+    _number("min_talk_seconds"),
+    _text("direction"),  # "": any
+    _text("queues"),  # JSON; [] for all
+    _text("seed"),
+    _text("author"),
+    _instant("created_at"),
+    _instant("drawn_until"),
+    sa.Index(None, "app", "account_id"),
+)
+sampled_calls = sa.Table(  # calls that a rule has drawn, each once in its account
+    "sampled_calls",
+    METADATA,
+    _app(),
+    _text("account_id"),
+    _text("call_id"),
+    _instant("call_begin"),
+    _text("agent_id"),
+    sa.Column("rule", sa.BigInteger, nullable=False),
+    sa.Column("form", BigId, sa.ForeignKey("evaluation_forms.id"), nullable=False),
+    _text("state"),
+    sa.PrimaryKeyConstraint("app", "account_id", "call_id"),
+    sa.Index(None, "app", "account_id", "state", "call_begin"),
+    sa.Index(None, "app", "call_begin"),
+)
+calibrations = sa.Table(  # calls that several users score without seeing each other's scores
+    "calibrations",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    _app(),
+    _text("account_id"),
+    _text("call_id"),
+    _instant("call_begin"),
+    _text("agent_id"),
+    sa.Column("form", BigId, sa.ForeignKey("evaluation_forms.id"), nullable=False),
+    _number("version"),
+    _text("author"),
+    _instant("created_at"),
+    _instant("closed_at", required=False),
+    sa.Index(None, "app", "account_id", "created_at"),
+    sa.Index(None, "app", "account_id", "call_id"),
+    sa.Index(None, "app", "call_begin"),
+)
+calibration_scorers = sa.Table(
+    "calibration_scorers",
+    METADATA,
+    _app(),
+    sa.Column("calibration", BigId, sa.ForeignKey("calibrations.id", ondelete="CASCADE"), nullable=False),
+    _text("scorer"),
+    sa.PrimaryKeyConstraint("calibration", "scorer"),
 )
 waveforms = sa.Table(
     "waveforms",

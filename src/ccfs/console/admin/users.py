@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import timedelta
+from typing import Final
 
 from sqlalchemy.engine import Connection
 
@@ -16,6 +17,8 @@ from ccfs.model.errors import NotFound, OperatorError
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Grant, Role, User, clean_name
 from ccfs.web.responses.types import BytesResponse, Response
+
+MAX_AGENT_LENGTH: Final = 64
 
 
 async def list_users(request: ConsoleRequest) -> Response:
@@ -48,6 +51,9 @@ async def _render_page(
 
 
 async def _render_missing_scope(request: ConsoleRequest) -> BytesResponse:
+    if request.form.get("role") == Role.AGENT:
+        problem = request.translate("Choose an account, and enter the ID of the agent that the user is.")
+        return await _render_page(request, 400, problem, "agent")
     return await _render_page(
         request,
         400,
@@ -171,7 +177,7 @@ async def revoke_role(request: ConsoleRequest) -> Response:
 
 
 def _describe_grant(user: User, grant: Grant) -> str:
-    return f"{user.name} {grant.role} {grant.account_id}".strip()
+    return " ".join(filter(None, (user.name, grant.role, grant.account_id, grant.agent_id)))
 
 
 def _create_setup_link(connection: Connection, request: ConsoleRequest, token: str, user: User) -> None:
@@ -192,4 +198,8 @@ async def _parse_grant(request: ConsoleRequest) -> Grant | None:
     app = await request.find_app(ak)
     if account_id and account_id not in (await request.context.get_tenant_snapshot()).accounts.get(app.id, {}):
         raise NotFound
-    return Grant(role=role, app=app.id, account_id=account_id)
+    if role is not Role.AGENT:
+        return Grant(role=role, app=app.id, account_id=account_id)
+    agent_id = request.form.get("agent", "").strip()
+    is_complete = account_id and 0 < len(agent_id) <= MAX_AGENT_LENGTH
+    return Grant(role=role, app=app.id, account_id=account_id, agent_id=agent_id) if is_complete else None

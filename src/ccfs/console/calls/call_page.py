@@ -12,6 +12,7 @@ from ccfs.console.calls.navigation import CallNavigation, build_navigation
 from ccfs.console.calls.timeline import TimelineView
 from ccfs.console.links import call_links
 from ccfs.console.links.link_access import get_longest
+from ccfs.console.quality.call_quality import CallQuality, load_call_quality
 from ccfs.console.request import AccountScope, ConsoleRequest
 from ccfs.db.tenant import annotations, waveforms
 from ccfs.db.tenant.calls import call_lookup
@@ -62,6 +63,13 @@ class CallView:
     navigation: CallNavigation
     heard: list[AuditEntry] | None = None  # None: the user may not see it
     links: list[GuestLink] | None = None  # None: the user may not share, or links are off
+    quality: CallQuality | None = None  # None: the user may not evaluate
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """The agents of the call, or of its recordings if it has no CDRs."""
+        recorded = dict.fromkeys(placed.recording.agent_id for placed in self.recordings)
+        return self.call.agents if self.call else tuple(agent_id for agent_id in recorded if agent_id)
 
     @property
     def track_count(self) -> int:
@@ -97,7 +105,8 @@ async def load_call_view(request: ConsoleRequest, call_id: str) -> CallView:
     if view is None:
         raise NotFound
     links = await call_links.list_of_call(request, [placed.recording for placed in view.recordings])
-    return replace(view, heard=await heard.list_heard(request, call_id), links=links)
+    quality = await load_call_quality(request, call_id, view.agents)
+    return replace(view, heard=await heard.list_heard(request, call_id), links=links, quality=quality)
 
 
 def render_call(

@@ -65,7 +65,7 @@ async def show_search(request: ConsoleRequest) -> Response:
         next_page_url=results.build_next_page_url(scope, form, found) if form else "",
         may_listen=request.has_permission_in(Permission.LISTEN, scope),
         may_download=request.has_permission_in(Permission.DOWNLOAD, scope),
-        may_share=request.context.settings.guest_links and request.has_permission_in(Permission.SHARE, scope),
+        may_make_links=request.context.settings.guest_links and request.has_permission_in(Permission.SHARE, scope),
     )
 
 

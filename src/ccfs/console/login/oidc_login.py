@@ -263,12 +263,13 @@ def _list_claimed_grants(connection: Connection, request: ConsoleRequest, claims
         app = apps.get(rule.ak)
         is_known = app and (not rule.account_id or rule.account_id in tenants.get_accounts(connection, app))
         if not rule.ak or is_known:
-            grants.append(Grant(role=rule.role, app=app.id if app else None, account_id=rule.account_id))
+            of_app = app.id if app else None
+            grants.append(Grant(role=rule.role, app=of_app, account_id=rule.account_id, agent_id=rule.agent_id))
     return grants
 
 
 def _audit_role(connection: Connection, request: ConsoleRequest, action: AuditAction, user: User, grant: Grant) -> None:
-    target = f"{user.name} {grant.role} {grant.account_id}".strip()
+    target = " ".join(filter(None, (user.name, grant.role, grant.account_id, grant.agent_id)))
     audit.add(connection, request.build_audit_entry(action, target))
 
 

@@ -90,3 +90,13 @@ def delete_rows_without_recording(connection: Connection) -> None:
             recordings.month == table.c.month,
         )
         connection.execute(sa.delete(table).where(~sa.exists().where(*recording)))
+
+
+def delete_evaluations_without_call(connection: Connection, before: datetime) -> None:
+    """Delete evaluations, drawn calls and calibrations of calls before an instant of which no CDR and no recording is left."""
+    for table in (schema.evaluations, schema.sampled_calls, schema.calibrations):
+        is_gone = [
+            ~sa.exists().where(other.c.app == table.c.app, other.c.call_id == table.c.call_id)
+            for other in (schema.cdrs, schema.recordings)
+        ]
+        connection.execute(sa.delete(table).where(table.c.call_begin < before, *is_gone))

@@ -15,6 +15,7 @@ from ccfs.db.tenant import recordings
 from ccfs.db.tenant.calls import cdrs
 from ccfs.db.tenant.calls.statistics import call_statistics
 from ccfs.db.tenant.ingest import expected_recordings, recording_sources
+from ccfs.db.tenant.quality import evaluations
 from ccfs.ingest.calls import leg_source
 from ccfs.ingest.calls.agent_choice import get_visit_key, merge_visits_into_legs
 from ccfs.ingest.calls.cdr_rows import RowsByKey, build_rows, number_legs
@@ -174,9 +175,11 @@ def _delete_parts(
 
 
 def _reassign_calls(connection: Connection, owner: CallOwner, row_by_old_call: Mapping[str, Cdr]) -> None:
-    """Reassign recordings whose call has become part of another call."""
+    """Reassign recordings and evaluations whose call has become part of another call."""
     app, account_id = owner.app, owner.account.account_id
     for old, row in row_by_old_call.items():
         if old != row.call_id:
             recordings.reassign_call(connection, app, account_id, old, row.call_id, row.begin)
             expected_recordings.reassign_call(connection, app, account_id, old, row.call_id)
+    moved = {old: row.call_id for old, row in row_by_old_call.items() if old != row.call_id}
+    evaluations.reassign_calls(connection, app, account_id, moved)

@@ -23,10 +23,11 @@ class RoleRule:
     role: Role
     ak: str = ""  # of this app only
     account_id: str = ""  # of this account of the app only
+    agent_id: str = ""  # of the role agent
 
 
 def parse_role_rule(text: str) -> RoleRule:
-    """Return the rule for `value=role`, `value=role@AK` or `value=role@AK/account`.
+    """Return the rule for `value=role`, `value=role@AK`, `value=role@AK/account` or `value=agent@AK/account/agent`.
 
     The value may be percent-encoded, because spaces and commas separate rules. Raises ValueError for any other text.
     """
@@ -38,7 +39,12 @@ def parse_role_rule(text: str) -> RoleRule:
     role = Role(name)
     if bool(ak) == (role is Role.OPERATOR) and role is not Role.AUDITOR:
         raise ValueError(f"{text}: an operator is global; a rule for another role names an app, value={role}@AK")
-    return RoleRule(value=unquote(value), role=role, ak=ak, account_id=account_id)
+    agent_id = ""
+    if role is Role.AGENT:
+        account_id, _, agent_id = account_id.partition("/")
+        if not account_id or not agent_id:
+            raise ValueError(f"{text}: a rule for agents names one agent, value=agent@AK/account/agent")
+    return RoleRule(value=unquote(value), role=role, ak=ak, account_id=account_id, agent_id=unquote(agent_id))
 
 
 def get_claim(claims: Mapping[str, Any], name: str) -> Any:

@@ -19,8 +19,10 @@ class Role(StrEnum):
     OPERATOR = auto()  # always global
     ADMINISTRATOR = auto()
     EXPORTER = auto()
+    EVALUATOR = auto()
     LISTENER = auto()
     AUDITOR = auto()
+    AGENT = auto()  # always for one agent of an account
 
 
 class Permission(StrEnum):
@@ -31,28 +33,28 @@ class Permission(StrEnum):
     DOWNLOAD = auto()  # download recordings
     SHARE = auto()  # make links by which people without an account hear a recording
     EXPORT = auto()  # view and retry exports and callbacks
+    EVALUATE = auto()  # score calls, and see the scores of others
+    VIEW_OWN_EVALUATIONS = auto()  # of the agent that the role names
     ADMINISTER = auto()  # accounts and keys of an app
     AUDIT = auto()  # read the audit log
     OPERATE = auto()  # users, apps, trusted certificates, ingest, settings
 
 
 ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
-    Role.OPERATOR: frozenset(Permission),
+    Role.OPERATOR: frozenset(Permission) - {Permission.VIEW_OWN_EVALUATIONS},
     Role.ADMINISTRATOR: frozenset(
         {
-            Permission.SEARCH,
-            Permission.LISTEN,
-            Permission.DOWNLOAD,
-            Permission.SHARE,
-            Permission.EXPORT,
-            Permission.ADMINISTER,
+            *(Permission.SEARCH, Permission.LISTEN, Permission.DOWNLOAD, Permission.SHARE, Permission.EXPORT),
+            *(Permission.EVALUATE, Permission.ADMINISTER),
         }
     ),
     Role.EXPORTER: frozenset(
         {Permission.SEARCH, Permission.LISTEN, Permission.DOWNLOAD, Permission.SHARE, Permission.EXPORT}
     ),
+    Role.EVALUATOR: frozenset({Permission.SEARCH, Permission.LISTEN, Permission.EVALUATE}),
     Role.LISTENER: frozenset({Permission.SEARCH, Permission.LISTEN}),
     Role.AUDITOR: frozenset({Permission.AUDIT}),
+    Role.AGENT: frozenset({Permission.VIEW_OWN_EVALUATIONS}),
 }
 
 
@@ -63,6 +65,7 @@ class Grant:
     role: Role
     app: int | None = None  # apps.id; None: global
     account_id: str = ""  # empty: every account of the app
+    agent_id: str = ""  # of the role agent: which of the account's agents the user is
 
     def covers(self, permission: Permission, app: int | None, account_id: str) -> bool:
         """Return whether it gives a permission in an account, in the whole app (""), or globally (None)."""
@@ -91,6 +94,11 @@ class User:
     def has_permission_anywhere(self, permission: Permission) -> bool:
         """Return whether the user has the permission in any scope."""
         return any(permission in ROLE_PERMISSIONS[grant.role] for grant in self.grants)
+
+    def list_agent_ids(self, app: int, account_id: str) -> list[str]:
+        """Return the agents of an account that the user is, by roles."""
+        own = [grant for grant in self.grants if grant.role is Role.AGENT and grant.app == app]
+        return [grant.agent_id for grant in own if grant.account_id == account_id and grant.agent_id]
 
     def list_allowed_accounts(self, permission: Permission, app: int, accounts: Iterable[str]) -> list[str]:
         """Return the app's accounts in which the user has the permission, in the given order."""

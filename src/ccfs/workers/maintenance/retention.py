@@ -128,6 +128,8 @@ class RetentionJob:
             if delete_before := _COMPANIONS.get(mark.table):
                 for app in tenants.list_apps(connection):
                     delete_before(connection, app, partition_month.month_start(first_kept))
+            else:
+                maintenance.delete_evaluations_without_call(connection, partition_month.month_start(first_kept))
             if mark.month not in retention_marks.list_months(connection, mark.table, first_kept):
                 retention_marks.delete(connection, mark)  # else a reader kept a partition: the next round drops it
 

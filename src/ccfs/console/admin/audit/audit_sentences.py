@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 from ccfs.console.audit_labels import ACTION_KINDS, ACTIONS, AUDIT_SENTENCES, AUDITED_FIELDS
 from ccfs.console.calls.search_form import PERIOD_LABELS
 from ccfs.console.labels import ANSWERED, DAY_PERIODS, DIRECTIONS, ORDERS, RECORDED
+from ccfs.console.quality.quality_labels import EVALUATION_STATES
 from ccfs.console.request import ConsoleRequest
 from ccfs.model.identity.audit import AuditAction, AuditEntry
 from ccfs.model.identity.tenancy import App
@@ -22,14 +23,18 @@ _SEARCH_PAGES: Final = {  # pages whose query is an entry's target
         (AuditAction.SEARCH_SAVED, AuditAction.SEARCH_SHARED, AuditAction.SEARCH_RENAMED), "/console/calls"
     ),
     AuditAction.ANNOTATIONS_SEARCHED: "/console/annotations",
+    AuditAction.EVALUATIONS_VIEWED: "/console/evaluations",
+    AuditAction.EVALUATIONS_DOWNLOADED: "/console/evaluations",
     AuditAction.AUDIT_LOG_DOWNLOADED: "/console/audit",
 }
+_SEARCH_PERMISSIONS: Final = {"/console/annotations": Permission.LISTEN, "/console/evaluations": Permission.EVALUATE}
 _VALUES: Final[dict[str, Mapping[str, str]]] = {
     "period": PERIOD_LABELS | DAY_PERIODS,
     "direction": {str(key): text for key, text in DIRECTIONS.items()},
     "sort": {str(key): text for key, text in ORDERS.items()},
     "recorded": dict(RECORDED),
     "answered": dict(ANSWERED),
+    "state": {str(key): text for key, text in EVALUATION_STATES.items()},
     "action": {str(key): text for key, text in ACTIONS.items()} | ACTION_KINDS,
 }
 
@@ -69,6 +74,8 @@ def _iter_parts(request: ConsoleRequest, entry: AuditEntry, app: App | None, pat
             yield SentencePart(text)
         if name == "call":
             yield SentencePart(_get_call(entry), _get_call_url(request, entry, app), is_code=True)
+        elif name == "target":
+            yield SentencePart(entry.target, is_code=True)
         elif name == "file":
             yield SentencePart(entry.target.rpartition("/")[2] or entry.target, is_code=True)
         elif name == "search":
@@ -97,7 +104,7 @@ def _get_search_url(request: ConsoleRequest, entry: AuditEntry, app: App | None)
     page = _SEARCH_PAGES[entry.action]
     if entry.action is AuditAction.AUDIT_LOG_DOWNLOADED:
         return f"{page}?{entry.target}"
-    permission = Permission.LISTEN if entry.action is AuditAction.ANNOTATIONS_SEARCHED else Permission.SEARCH
+    permission = _SEARCH_PERMISSIONS.get(page, Permission.SEARCH)
     if app is None or not entry.account_id or not _may(request, permission, entry, app):
         return ""
     return f"{page}?{urlencode({'account': f'{app.ak}/{entry.account_id}'})}&{entry.target}"

@@ -1078,6 +1078,7 @@ def upgrade() -> None:
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("app", sa.Integer(), nullable=True),
         sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("agent_id", sa.Text(), server_default="", nullable=False),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_user_roles_app"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_user_roles_user_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_user_roles")),
@@ -1223,6 +1224,172 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery_attempts")),
     )
     op.create_index(op.f("ix_delivery_attempts_delivery"), "delivery_attempts", ["delivery"], unique=False)
+    op.create_table(
+        "evaluation_forms",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("is_retired", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_evaluation_forms_app")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_evaluation_forms")),
+    )
+    op.create_index(op.f("ix_evaluation_forms_app_account_id"), "evaluation_forms", ["app", "account_id"], unique=False)
+    op.create_table(
+        "calibrations",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("call_id", sa.Text(), nullable=False),
+        sa.Column("call_begin", Instant(), nullable=False),
+        sa.Column("agent_id", sa.Text(), nullable=False),
+        sa.Column("form", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("closed_at", Instant(), nullable=True),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_calibrations_app")),
+        sa.ForeignKeyConstraint(["form"], ["evaluation_forms.id"], name=op.f("fk_calibrations_form")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_calibrations")),
+    )
+    op.create_index(
+        op.f("ix_calibrations_app_account_id_call_id"), "calibrations", ["app", "account_id", "call_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_calibrations_app_account_id_created_at"),
+        "calibrations",
+        ["app", "account_id", "created_at"],
+        unique=False,
+    )
+    op.create_index(op.f("ix_calibrations_app_call_begin"), "calibrations", ["app", "call_begin"], unique=False)
+    op.create_table(
+        "evaluation_form_versions",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("form", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_evaluation_form_versions_app")),
+        sa.ForeignKeyConstraint(["form"], ["evaluation_forms.id"], name=op.f("fk_evaluation_form_versions_form")),
+        sa.PrimaryKeyConstraint("app", "form", "version", name=op.f("pk_evaluation_form_versions")),
+    )
+    op.create_table(
+        "evaluations",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("call_id", sa.Text(), nullable=False),
+        sa.Column("call_begin", Instant(), nullable=False),
+        sa.Column("agent_id", sa.Text(), nullable=False),
+        sa.Column("form", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("scorer", sa.Text(), nullable=False),
+        sa.Column("calibration", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("answers", sa.Text(), nullable=False),
+        sa.Column("comment", sa.Text(), nullable=False),
+        sa.Column("score", sa.Integer(), nullable=True),
+        sa.Column("is_failed", sa.Boolean(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("evaluated_at", Instant(), nullable=False),
+        sa.Column("response", sa.Text(), nullable=False),
+        sa.Column("responded_at", Instant(), nullable=True),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_evaluations_app")),
+        sa.ForeignKeyConstraint(["form"], ["evaluation_forms.id"], name=op.f("fk_evaluations_form")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_evaluations")),
+        sa.UniqueConstraint(
+            "app", "account_id", "call_id", "agent_id", "form", "scorer", "calibration", name="uq_evaluations_once"
+        ),
+    )
+    op.create_index(
+        op.f("ix_evaluations_app_account_id_agent_id_evaluated_at"),
+        "evaluations",
+        ["app", "account_id", "agent_id", "evaluated_at"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_evaluations_app_account_id_evaluated_at_id"),
+        "evaluations",
+        ["app", "account_id", "evaluated_at", "id"],
+        unique=False,
+    )
+    op.create_index(op.f("ix_evaluations_app_call_begin"), "evaluations", ["app", "call_begin"], unique=False)
+    op.create_table(
+        "sampled_calls",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("call_id", sa.Text(), nullable=False),
+        sa.Column("call_begin", Instant(), nullable=False),
+        sa.Column("agent_id", sa.Text(), nullable=False),
+        sa.Column("rule", sa.BigInteger(), nullable=False),
+        sa.Column("form", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_sampled_calls_app")),
+        sa.ForeignKeyConstraint(["form"], ["evaluation_forms.id"], name=op.f("fk_sampled_calls_form")),
+        sa.PrimaryKeyConstraint("app", "account_id", "call_id", name=op.f("pk_sampled_calls")),
+    )
+    op.create_index(
+        op.f("ix_sampled_calls_app_account_id_state_call_begin"),
+        "sampled_calls",
+        ["app", "account_id", "state", "call_begin"],
+        unique=False,
+    )
+    op.create_index(op.f("ix_sampled_calls_app_call_begin"), "sampled_calls", ["app", "call_begin"], unique=False)
+    op.create_table(
+        "sampling_rules",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("form", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("calls", sa.Integer(), nullable=False),
+        sa.Column("period", sa.Text(), nullable=False),
+        sa.Column("min_talk_seconds", sa.Integer(), nullable=False),
+        sa.Column("direction", sa.Text(), nullable=False),
+        sa.Column("queues", sa.Text(), nullable=False),
+        sa.Column("seed", sa.Text(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("drawn_until", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_sampling_rules_app")),
+        sa.ForeignKeyConstraint(["form"], ["evaluation_forms.id"], name=op.f("fk_sampling_rules_form")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sampling_rules")),
+    )
+    op.create_index(op.f("ix_sampling_rules_app_account_id"), "sampling_rules", ["app", "account_id"], unique=False)
+    op.create_table(
+        "calibration_scorers",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("calibration", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("scorer", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_calibration_scorers_app")),
+        sa.ForeignKeyConstraint(
+            ["calibration"], ["calibrations.id"], name=op.f("fk_calibration_scorers_calibration"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("calibration", "scorer", name=op.f("pk_calibration_scorers")),
+    )
+    op.create_table(
+        "evaluation_revisions",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("evaluation", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("answers", sa.Text(), nullable=False),
+        sa.Column("comment", sa.Text(), nullable=False),
+        sa.Column("score", sa.Integer(), nullable=True),
+        sa.Column("is_failed", sa.Boolean(), nullable=False),
+        sa.Column("evaluated_at", Instant(), nullable=False),
+        sa.Column("response", sa.Text(), nullable=False),
+        sa.Column("responded_at", Instant(), nullable=True),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_evaluation_revisions_app")),
+        sa.ForeignKeyConstraint(
+            ["evaluation"], ["evaluations.id"], name=op.f("fk_evaluation_revisions_evaluation"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("evaluation", "revision", name=op.f("pk_evaluation_revisions")),
+    )
     if op.get_bind().dialect.name == "postgresql":
         op.execute(
             "CREATE TABLE agent_operations_early PARTITION OF agent_operations FOR VALUES FROM (MINVALUE) TO ('2000-01-01 00:00+00')"

@@ -125,6 +125,7 @@ def grant_role(connection: Connection, user: User, grant: Grant) -> None:
     """Give the user a role, unless the user already has it."""
     if grant not in user.grants:
         values = {"user_id": user.id, "role": grant.role, "app": grant.app, "account_id": grant.account_id}
+        values["agent_id"] = grant.agent_id
         connection.execute(sa.insert(_ROLES).values(**values))
 
 
@@ -132,6 +133,7 @@ def revoke_role(connection: Connection, user: User, grant: Grant) -> None:
     """Revoke one of the user's roles. Raises OperatorError if this would leave no operator."""
     is_granted = (_ROLES.c.user_id == user.id) & (_ROLES.c.role == grant.role)
     is_granted &= (_ROLES.c.account_id == grant.account_id) & _ROLES.c.app.is_not_distinct_from(grant.app)
+    is_granted &= _ROLES.c.agent_id == grant.agent_id
     connection.execute(sa.delete(_ROLES).where(is_granted))
     if grant.role is Role.OPERATOR and not has_operator(connection):
         raise OperatorError("at least one user must stay operator")
@@ -184,7 +186,8 @@ def _load_users(connection: Connection, condition: sa.ColumnElement[bool]) -> li
     grants: dict[int, list[Grant]] = defaultdict(list)
     roles = sa.select(_ROLES).where(_ROLES.c.user_id.in_([row.id for row in rows])).order_by(_ROLES.c.id)
     for row in connection.execute(roles):
-        grants[row.user_id].append(Grant(role=Role(row.role), app=row.app, account_id=row.account_id))
+        grant = Grant(role=Role(row.role), app=row.app, account_id=row.account_id, agent_id=row.agent_id)
+        grants[row.user_id].append(grant)
     return [_from_row(row, tuple(grants[row.id])) for row in rows]
 
 

@@ -1,0 +1,1 @@
+"""Quality management: evaluation forms, scoring of calls, agents' responses, sampling and calibration."""

@@ -1,0 +1,1 @@
+"""Rows of quality management: evaluation forms, evaluations, sampling, calibrations."""

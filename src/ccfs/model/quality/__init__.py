@@ -1,0 +1,1 @@
+"""Quality management: evaluation forms, evaluations with their scores, sampling of calls, agreement of scorers."""
