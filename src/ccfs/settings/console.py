@@ -33,6 +33,15 @@ class ConsoleSettings(SettingsGroup):
         default=50, ge=1, description="Maximum total size of the recordings of a bulk download, in GB."
     )
     bulk_download_retention_hours: int = Field(default=24, ge=1, description="Retention of bulk downloads, in hours.")
+    speech_analysis: bool = Field(
+        default=True, description="Whether silence and talk-over are found in recordings, in the background."
+    )
+    speech_analysis_cpu_percent: int = Field(
+        default=25,
+        ge=1,
+        le=100,
+        description="Share of one processor core that the analysis of recordings takes at most, in percent.",
+    )
     search_ms: int = Field(
         default=50,
         ge=0,

@@ -58,6 +58,18 @@ class WebMetrics:
             "ccfs_oldest_due_seconds", "Time since the oldest job that is not finished was requested.", "job"
         )
         self.deliveries = self._build_database_gauge("ccfs_deliveries", "Callback deliveries by state.", "state")
+        self.speech_backlog = Gauge(
+            "ccfs_speech_backlog",
+            "Recordings that wait for their analysis.",
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
+        self.speech_analysed = Gauge(
+            "ccfs_speech_analysed_seconds",
+            "Seconds of audio that were analysed.",
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
         self.nodes = self._build_database_gauge("ccfs_nodes", "Nodes on the database by state.", "state")
         self.ssl_trust_all = Gauge(
             "ccfs_ssl_trust_all",
