@@ -1,7 +1,6 @@
 """Speech jobs on both databases: newest first, once after a kill, again after new bytes, and never for unreadable audio."""
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import BinaryIO
 import pytest
 import sqlalchemy as sa
 
+import ccfs
 from ccfs.db import schema
 from ccfs.db.engine import Database
 from ccfs.db.system import maintenance
@@ -185,10 +185,13 @@ def test_a_recording_whose_worker_was_killed_is_analysed_once(site: Site) -> Non
     recording = site.add(1, build_wav(build_lane([(0.2, "agent-en-01"), (7.0, "customer-en-02")] * 2, 40)))
     url = site.database.engine.url.render_as_string(hide_password=False)
     path = str(site.folder / recording.blob.sha256)
-    killed = subprocess.Popen([sys.executable, "-c", KILLED_WORKER, url, path, NOW.isoformat()], env=os.environ.copy())
-    wait_until(lambda: is_leased(site.database), 30)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
+    command = [sys.executable, "-c", KILLED_WORKER, url, path, NOW.isoformat()]
+    environment = {**os.environ, "PYTHONPATH": str(Path(ccfs.__file__).parents[1])}
+    with subprocess.Popen(command, env=environment) as killed:
+        try:
+            wait_until(lambda: is_leased(site.database), 30)
+        finally:
+            killed.kill()
     assert not site.worker.run_once()
     site.now += LEASE
     assert site.worker.run_once()
