@@ -11,6 +11,7 @@ from ccfs.console.calls import heard, timeline
 from ccfs.console.calls.navigation import CallNavigation, build_navigation
 from ccfs.console.calls.timeline import TimelineView
 from ccfs.console.request import AccountScope, ConsoleRequest
+from ccfs.console.speech.call_speech import SpeechView, load_speech
 from ccfs.db.tenant import annotations, waveforms
 from ccfs.db.tenant.calls import call_lookup
 from ccfs.db.tenant.ingest import recording_sources
@@ -57,6 +58,7 @@ class CallView:
     replaced: Mapping[str, Sequence[RecordingSource]]
     annotations: list[PlacedAnnotation]
     navigation: CallNavigation
+    speech: SpeechView
     heard: list[AuditEntry] | None = None  # None: the user may not see it
 
     @property
@@ -111,6 +113,7 @@ def render_call(
         navigation=view.navigation,
         call_id=view.call_id,
         form=form,
+        analysis_is_on=request.context.settings.speech_analysis,
         start_ms=min(start_ms, view.timeline.axis.milliseconds),
         may_change_all=request.has_permission_in(Permission.ADMINISTER, scope),
         may_listen=request.has_permission_in(Permission.LISTEN, scope),
@@ -138,9 +141,11 @@ def _load(connection: Connection, scope: AccountScope, call_id: str, navigation:
     placed = place_recordings(recordings, axis.begin, waveforms.list_lengths(connection, app, recordings))
     by_name = {one.recording.file_name: one for one in placed}
     found = annotations.list_by_recordings(connection, app, recordings)
+    call = build_call(legs) if legs else None
     return CallView(
         call_id=call_id,
-        call=build_call(legs) if legs else None,
+        call=call,
+        speech=load_speech(connection, app, placed, known, axis, call.direction if call else None),
         timeline=timeline.build_timeline_view(known, axis),
         recordings=placed,
         operations=[(operation, *bound_operation(operation, known)) for operation in operations],

@@ -3,12 +3,14 @@
 from typing import Final
 
 from ccfs.model.calls.reports.figures import Figures
+from ccfs.model.recordings.speech import SpeechShares
 
 HEADER: Final = (
     *("kind", "name", "offered", "answered", "abandoned", "answer_rate", "service_level", "service_level_seconds"),
     *("average_wait", "wait_p90", "talk", "average_talk", "hold", "after_call", "average_handling"),
     *("signed_in", "ready", "not_ready", "occupancy"),
 )
+SPEECH_HEADER: Final = ("analysed_recordings", "silence", "talk_over", "agent_speaks", "caller_speaks", "talk_ratio")
 
 
 def build_row(kind: str, figures: Figures, target_seconds: int) -> tuple[str, ...]:
@@ -32,6 +34,14 @@ def build_row(kind: str, figures: Figures, target_seconds: int) -> tuple[str, ..
         *(map(str, (times.signed_in, times.ready, times.not_ready)) if kind == "agent" else ("", "", "")),
         _format_share(times.occupancy) if kind == "agent" else "",
     )
+
+
+def build_speech_cells(shares: SpeechShares | None) -> tuple[str, ...]:
+    """Return the cells of SPEECH_HEADER; empty without recordings that were analysed."""
+    if shares is None or not shares.files:
+        return ("",) * len(SPEECH_HEADER)
+    parts = (shares.silence, shares.overlap, shares.agent, shares.caller, shares.talk_ratio)
+    return str(shares.files), *map(_format_share, parts)
 
 
 def _format_number(number: int | None) -> str:

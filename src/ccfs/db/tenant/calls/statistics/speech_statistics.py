@@ -35,6 +35,12 @@ class SpeechTables:
     queues: dict[str, SpeechShares]
     agents: dict[str, SpeechShares]
 
+    def select(self, agent: str, queue: str) -> SpeechShares:
+        """Return the shares of an agent, else of a queue, else of the account."""
+        if agent:
+            return self.agents.get(agent, SpeechShares())
+        return self.queues.get(queue, SpeechShares()) if queue else self.account
+
 
 def add(connection: Connection, app: App, cell: SpeechCell, shares: SpeechShares) -> None:
     """Add a recording's shares to those of its day."""
