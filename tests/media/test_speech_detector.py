@@ -6,7 +6,8 @@ import pytest
 
 from ccfs.media.codec_table import UnknownAudio
 from ccfs.media.probe import probe_audio
-from ccfs.media.speech_detector import DetectedSpeech, detect_speech
+from ccfs.media.speech_detector import detect_speech
+from ccfs.model.recordings.conversations import FoundSpeech
 from ccfs.model.recordings.speech import Span
 from tests.workers.speech.spoken_calls import RATE, build_lane, build_tone, build_wav, load_phrase
 
@@ -14,7 +15,7 @@ TOLERANCE_MS = 250
 TURNS = [(1.0, "agent-en-01"), (8.0, "customer-en-02")]
 
 
-def detect(wav: bytes) -> DetectedSpeech:
+def detect(wav: bytes) -> FoundSpeech:
     """Return the speech of a WAV."""
     source = io.BytesIO(wav)
     return detect_speech(source, probe_audio(source, len(wav)), lambda: False)

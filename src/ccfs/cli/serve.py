@@ -169,10 +169,7 @@ def _run_workers(node: Node, heartbeat: Heartbeat) -> Iterator[None]:
     ]
     workers.append(worker_process.build_bulk_download_worker(node, heartbeat))
     workers.append(worker_process.build_report_worker(node, heartbeat))
-    if node.settings.speech_analysis and worker_process.has_speech_detector():
-        percent = node.settings.speech_analysis_cpu_percent
-        speech = worker_process.build_speech_worker(node, heartbeat.now, lambda: heartbeat.is_draining, percent)
-        workers.append(speech)
+    workers += worker_process.build_speech_workers(node, heartbeat)
     mover_loop = WorkLoop([("move_to_tier", lambda: _move_to_tier(node, heartbeat, mover_loop))], MOVE_INTERVAL_SECONDS)
     clocks = worker_process.build_clock_guard(node)
     cleanup_loop = WorkLoop(

@@ -1,5 +1,6 @@
 """ccfs speech: the state of the analysis of recordings, analysing some now, and analysing again."""
 
+import importlib.util
 import sys
 from datetime import datetime
 from typing import Annotated
@@ -11,6 +12,7 @@ from ccfs.db.system import tenants
 from ccfs.db.system.jobs import speech_jobs
 from ccfs.db.tenant.speech_activity import SpeechState
 from ccfs.model.errors import OperatorError
+from ccfs.model.recordings.speech import DETECTOR_MODULE
 from ccfs.server import worker_process
 from ccfs.server.node import Node, utc_now
 
@@ -70,7 +72,7 @@ def run(
 ) -> None:
     """Analyse recordings that are due now, at full speed, the newest first. It may run beside `ccfs serve`."""
     node, done = open_node(data), 0
-    if not worker_process.has_speech_detector():
+    if importlib.util.find_spec(DETECTOR_MODULE) is None:
         raise OperatorError("there is no speech detector for this machine")
     worker = worker_process.build_speech_worker(node, utc_now, lambda: False, FULL_SPEED)
     while done < limit and worker.run_once():

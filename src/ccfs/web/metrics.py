@@ -30,6 +30,7 @@ class WebMetrics:
             "ccfs_closed_connections", "Connections that the server closed.", ["reason"], registry=registry
         )
         self._add_app_metrics(registry)
+        self._add_speech_metrics(registry)
         self.ingest_lag = Gauge(
             "ccfs_ingest_lag_seconds", "Time since ingest last read a source file.", registry=registry
         )
@@ -58,6 +59,17 @@ class WebMetrics:
             "ccfs_oldest_due_seconds", "Time since the oldest job that is not finished was requested.", "job"
         )
         self.deliveries = self._build_database_gauge("ccfs_deliveries", "Callback deliveries by state.", "state")
+        self.nodes = self._build_database_gauge("ccfs_nodes", "Nodes on the database by state.", "state")
+        self.ssl_trust_all = Gauge(
+            "ccfs_ssl_trust_all",
+            "1 if the certificates of callback receivers are not verified.",
+            registry=registry,
+            multiprocess_mode="max",
+        )
+        # Looking up labels is expensive.
+        self._labelled_metrics: dict[tuple[str, int, str], tuple[Counter, Counter, Histogram]] = {}
+
+    def _add_speech_metrics(self, registry: CollectorRegistry) -> None:
         self.speech_backlog = Gauge(
             "ccfs_speech_backlog",
             "Recordings that wait for their analysis.",
@@ -70,15 +82,6 @@ class WebMetrics:
             registry=registry,
             multiprocess_mode="mostrecent",
         )
-        self.nodes = self._build_database_gauge("ccfs_nodes", "Nodes on the database by state.", "state")
-        self.ssl_trust_all = Gauge(
-            "ccfs_ssl_trust_all",
-            "1 if the certificates of callback receivers are not verified.",
-            registry=registry,
-            multiprocess_mode="max",
-        )
-        # Looking up labels is expensive.
-        self._labelled_metrics: dict[tuple[str, int, str], tuple[Counter, Counter, Histogram]] = {}
 
     def _add_app_metrics(self, registry: CollectorRegistry) -> None:
         self.app_requests_in_flight = Gauge(

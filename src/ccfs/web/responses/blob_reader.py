@@ -17,7 +17,7 @@ _MAX_SKIP_BYTES = 1 << 18  # bytes: less than that is read over, more is request
 
 
 class BlobSource(Protocol):
-    """What opening a blob needs: a web context, or a node."""
+    """Locations and replicas: a web context, or a node."""
 
     @property
     def locations(self) -> Mapping[str, Location]: ...

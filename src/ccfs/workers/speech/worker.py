@@ -9,10 +9,10 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import BinaryIO, Final
+from typing import Final
 
 from sqlalchemy.engine import Connection
 
@@ -29,6 +29,7 @@ from ccfs.model.calls.call import Direction, classify_direction, sort_legs
 from ccfs.model.calls.timeline import CallTimeline, build_timeline
 from ccfs.model.recordings.conversations import FoundSpeech, analyse_call, group_pairs
 from ccfs.model.recordings.recording import Recording
+from ccfs.model.recordings.speech import DETECTOR, UnreadableAudio
 from ccfs.model.recordings.tracks import PlacedRecording, place_recordings
 from ccfs.workers.base import Job, JobWorker, WorkerInterrupted
 
@@ -45,7 +46,8 @@ class SpeechDeps:
     """Dependencies of the speech worker."""
 
     database: Database
-    open_blob: Callable[[BlobRef], BinaryIO]  # raises FileUnavailable
+    # Returns the speech in a blob, and calls a function often. Raises UnreadableAudio, or FileUnavailable.
+    analyse: Callable[[BlobRef, Callable[[], bool]], FoundSpeech]
     now: Callable[[], datetime]
     cpu_percent: int = 100  # of one core
     is_draining: Callable[[], bool] = lambda: False
@@ -103,10 +105,6 @@ class SpeechJob(Job):
 
     def run(self) -> None:
         """Decode the recording, find its speech and store it with its shares."""
-        from ccfs.media.codec_table import UnknownAudio  # codecs take time and memory that idle workers do not need
-        from ccfs.media.probe import probe_audio
-        from ccfs.media.speech_detector import MODEL, detect_speech
-
         app = self._claimed.app
         with self._deps.database.read_transaction() as connection:
             call = self._load_call(connection)
@@ -116,15 +114,13 @@ class SpeechJob(Job):
             return
         blob = call.recording.blob
         try:
-            with closing(self._deps.open_blob(blob)) as source:
-                found = detect_speech(source, probe_audio(source, blob.size), self._pause)
-        except UnknownAudio as error:
+            speech = self._deps.analyse(blob, self._pause)
+        except UnreadableAudio as error:
             with self._deps.database.write_transaction() as connection:
                 speech_jobs.skip(connection, self._claimed, str(error), blob.sha256, self._deps.now())
             return
-        speech = FoundSpeech(milliseconds=found.milliseconds, lanes=found.lanes)
         with self._deps.database.write_transaction() as connection:
-            self._save(connection, call, speech, MODEL)
+            self._save(connection, call, speech)
 
     def handle_interrupt(self) -> None:
         """Make the recording due immediately."""
@@ -157,7 +153,7 @@ class SpeechJob(Job):
             direction=classify_direction(sort_legs(legs)[0].call_type) if legs else None,
         )
 
-    def _save(self, connection: Connection, call: _CallOfRecording, speech: FoundSpeech, model: str) -> None:
+    def _save(self, connection: Connection, call: _CallOfRecording, speech: FoundSpeech) -> None:
         """Store the result, and count the conversation if it is complete. Rows are locked in order, so without deadlock."""
         app, recording, now = self._claimed.app, call.recording, self._deps.now()
         names = [part.recording.file_name for part in call.parts]
@@ -167,7 +163,7 @@ class SpeechJob(Job):
             connection,
             self._claimed,
             recording.blob.sha256,
-            model,
+            DETECTOR,
             speech.milliseconds,
             list(map(list, speech.lanes)),
             now,
