@@ -16,7 +16,7 @@ from ccfs.media.pcm import iter_samples
 from ccfs.media.probe import AudioInfo, probe_audio
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.recordings.conversations import FoundSpeech
-from ccfs.model.recordings.speech import MAX_MILLISECONDS, UnreadableAudio, find_spans
+from ccfs.model.recordings.speech import MAX_MILLISECONDS, UndecodableRecording, find_spans
 
 THRESHOLD: Final = 0.5  # of the score of a frame
 RATE: Final = 8000
@@ -41,12 +41,12 @@ def open_detector() -> Any:
 def analyse_blob(
     open_blob: Callable[[BlobRef], BinaryIO], blob: BlobRef, on_progress: Callable[[], bool]
 ) -> FoundSpeech:
-    """Return the speech in a stored recording, which `open_blob` opens. Raise UnreadableAudio, and errors of `open_blob`."""
+    """Return the speech in a stored recording, which `open_blob` opens. Raise UndecodableRecording, and errors of `open_blob`."""
     try:
         with closing(open_blob(blob)) as source:
             return detect_speech(source, probe_audio(source, blob.size), on_progress)
     except UnknownAudio as error:
-        raise UnreadableAudio(str(error)) from error
+        raise UndecodableRecording(str(error)) from error
 
 
 def detect_speech(source: BinaryIO, info: AudioInfo, on_progress: Callable[[], bool]) -> FoundSpeech:

@@ -30,7 +30,6 @@ class WebMetrics:
             "ccfs_closed_connections", "Connections that the server closed.", ["reason"], registry=registry
         )
         self._add_app_metrics(registry)
-        self._add_speech_metrics(registry)
         self.ingest_lag = Gauge(
             "ccfs_ingest_lag_seconds", "Time since ingest last read a source file.", registry=registry
         )
@@ -84,6 +83,7 @@ class WebMetrics:
         )
 
     def _add_app_metrics(self, registry: CollectorRegistry) -> None:
+        self._add_speech_metrics(registry)
         self.app_requests_in_flight = Gauge(
             "ccfs_app_requests_in_flight",
             "Requests of an app under way on this node.",

@@ -22,7 +22,7 @@ MIN_SPEECH_FRAMES: Final = 3  # shorter bursts are clicks
 _VARINT_BITS: Final = 7
 
 
-class UnreadableAudio(ValueError):
+class UndecodableRecording(ValueError):
     """A recording cannot be analysed; the text is the reason that an operator sees."""
 
 

@@ -29,7 +29,7 @@ from ccfs.model.calls.call import Direction, classify_direction, sort_legs
 from ccfs.model.calls.timeline import CallTimeline, build_timeline
 from ccfs.model.recordings.conversations import FoundSpeech, analyse_call, group_pairs
 from ccfs.model.recordings.recording import Recording
-from ccfs.model.recordings.speech import DETECTOR, UnreadableAudio
+from ccfs.model.recordings.speech import DETECTOR, UndecodableRecording
 from ccfs.model.recordings.tracks import PlacedRecording, place_recordings
 from ccfs.workers.base import Job, JobWorker, WorkerInterrupted
 
@@ -46,7 +46,7 @@ class SpeechDeps:
     """Dependencies of the speech worker."""
 
     database: Database
-    # Returns the speech in a blob, and calls a function often. Raises UnreadableAudio, or FileUnavailable.
+    # Returns the speech in a blob, and calls a function often. Raises UndecodableRecording, or FileUnavailable.
     analyse: Callable[[BlobRef, Callable[[], bool]], FoundSpeech]
     now: Callable[[], datetime]
     cpu_percent: int = 100  # of one core
@@ -115,7 +115,7 @@ class SpeechJob(Job):
         blob = call.recording.blob
         try:
             speech = self._deps.analyse(blob, self._pause)
-        except UnreadableAudio as error:
+        except UndecodableRecording as error:
             with self._deps.database.write_transaction() as connection:
                 speech_jobs.skip(connection, self._claimed, str(error), blob.sha256, self._deps.now())
             return
