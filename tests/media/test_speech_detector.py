@@ -1,6 +1,7 @@
 """Finding speech in recordings: phrases at known times, noise, tones, channels that are one, files that cannot be read."""
 
 import io
+from collections.abc import Sequence
 
 import pytest
 
@@ -26,7 +27,7 @@ def get_spans(turns: list[tuple[float, str]]) -> list[Span]:
     return [(round(at * 1000), round((at + len(load_phrase(name)) / RATE) * 1000)) for at, name in turns]
 
 
-def is_covered(found: list[Span], expected: list[Span]) -> bool:
+def is_covered(found: Sequence[Span], expected: Sequence[Span]) -> bool:
     """Return whether speech was found in each phrase from end to end, and nowhere else."""
     return all(
         any(abs(begin - first) < TOLERANCE_MS for begin, _ in found)
