@@ -43,6 +43,7 @@ ON_OWN_SERVER = {
     "test_annotations",
     "test_player_browser",
     "test_access_matrix",
+    "test_speech_pages",
 }  # which must not see rows of other tests
 
 

@@ -32,7 +32,7 @@ UNTRANSLATED_NAMES = {
     "WAV",
     "MP3",
     "Opus",
-    *("k", "m", "s", "c"),
+    *("k", "m", "s", "c", "n", "o"),
 }  # the same in every language, or not shown
 TRANSLATIONS = [language for language in render.LANGUAGES if language != "en"]
 

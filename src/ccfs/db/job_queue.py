@@ -35,6 +35,11 @@ class ClaimedJob:
         """The key of the row."""
         raise NotImplementedError
 
+    @property
+    def key(self) -> tuple[object, ...]:
+        """The columns of the row's key."""
+        return (self.job_id,)
+
 
 class JobQueue:
     """The rows of a table as jobs.
@@ -50,16 +55,19 @@ class JobQueue:
         group: str = "",
         claimable: sa.ColumnElement[bool] | None = None,
         keeps_dead_leases: bool = False,
+        newest_first: bool = False,
     ) -> None:
         """`claims` is the column that counts claims, `group` the column that claims name, `claimable` a further condition.
 
-        `keeps_dead_leases`: a claim after a worker died stores that worker's lease, too.
+        `keeps_dead_leases`: a claim after a worker died stores that worker's lease, too. `newest_first`: claims take
+        the job that has been due for the shortest time.
         """
         self.table = table
         self.key = tuple(table.primary_key.columns)
         # A literal, as in the partial index: with a parameter the index would not be used.
         self.is_due = table.c.state == sa.literal_column("'due'") if "state" in table.c else sa.true()
         self._claims, self._keeps_dead_leases = claims, keeps_dead_leases
+        self._newest_first = newest_first
         self._claim = self._build_claim(sa.true() if claimable is None else claimable, group)
         if group:
             self._due_groups = self._build_due_groups(table.c[group], with_leases=False)
@@ -123,7 +131,7 @@ class JobQueue:
 
     def update(self, connection: Connection, job: ClaimedJob, **values: object) -> bool:
         """Update columns of a leased job; False if the lease has been lost."""
-        leased = self.matches(job.job_id) & self.is_leased(" ".join((job.lease, *job.dead_leases)))
+        leased = self.matches(*job.key) & self.is_leased(" ".join((job.lease, *job.dead_leases)))
         return connection.execute(sa.update(self.table).where(leased).values(**values)).rowcount == 1
 
     def retry(self, connection: Connection, now: datetime, *conditions: sa.ColumnElement[bool]) -> int:
@@ -147,7 +155,7 @@ class JobQueue:
         statement = sa.select(sa.func.min(self.table.c.requested_at), sa.func.count()).where(self.is_due)
         return connection.execute(statement).scalar()
 
-    def matches(self, *key: str) -> sa.ColumnElement[bool]:
+    def matches(self, *key: object) -> sa.ColumnElement[bool]:
         """Return the condition that a row has this key."""
         return sa.and_(*(column == value for column, value in zip(self.key, key, strict=True)))
 
@@ -166,7 +174,8 @@ class JobQueue:
         if group:
             due.append(columns[group] == sa.bindparam("claim_group"))
         limit = sa.bindparam("claim_limit", type_=sa.Integer)
-        next_jobs = sa.select(*self.key).where(*due).order_by(columns.due_at).limit(limit)
+        order = columns.due_at.desc() if self._newest_first else columns.due_at
+        next_jobs = sa.select(*self.key).where(*due).order_by(order).limit(limit)
         locked = next_jobs.with_for_update(skip_locked=True).cte("locked")
         lease = sa.bindparam("claim_lease", type_=sa.Text)
         values: dict[str, Any] = {"due_at": sa.bindparam("claim_until"), "lease": lease}
@@ -216,6 +225,7 @@ def parse_claim(row: sa.Row[Any]) -> dict[str, Any]:
 EXPORTS = JobQueue(schema.exports, claims="attempts", group="app", keeps_dead_leases=True)
 BULK_DOWNLOADS = JobQueue(schema.bulk_downloads, claims="attempts", group="app")
 REPORTS = JobQueue(schema.report_schedules, claims="attempts", group="app")
+SPEECH = JobQueue(schema.speech_activity, claims="attempts", group="app", newest_first=True)
 DELIVERIES = JobQueue(schema.deliveries, claims="claims", group="lane")  # so that a slow receiver delays no other
 ORPHANS = JobQueue(
     schema.orphaned_blobs,

@@ -1107,6 +1107,79 @@ waveforms = sa.Table(
     sa.PrimaryKeyConstraint("app", "recording"),
     sa.Index(None, "app", "created_at"),
 )
+speech_activity = sa.Table(  # who speaks when in a recording, and the job that finds it (tenant/speech_activity.py)
+    "speech_activity",
+    METADATA,
+    _app(),
+    _text("recording"),
+    _number("month"),
+    _text("account_id"),
+    _text("agent_id"),
+    _text("queue"),
+    _number("day"),  # of the account's clock, as 20260131
+    _text("state"),
+    _instant("due_at", required=False),
+    _text("lease"),
+    _number("attempts"),
+    _text("error"),
+    _text("sha256"),  # of the bytes that were analysed; "" before
+    _text("model"),  # version of the detector
+    _number("milliseconds"),
+    _number("lanes"),
+    sa.Column("runs", sa.LargeBinary, nullable=False),  # model/recordings/speech.py
+    sa.Column("files", sa.Integer),  # shares, null until they count in speech_statistics
+    sa.Column("measured_ms", sa.Integer),
+    sa.Column("silence_ms", sa.Integer),
+    sa.Column("longest_silence_ms", sa.Integer),
+    sa.Column("stereo_ms", sa.Integer),
+    sa.Column("overlap_ms", sa.Integer),
+    sa.Column("caller_ms", sa.Integer),
+    sa.Column("agent_ms", sa.Integer),
+    _instant("computed_at", required=False),
+    sa.PrimaryKeyConstraint("app", "recording"),
+)
+_speech_is_due = speech_activity.c.state == "due"
+sa.Index(
+    "ix_speech_activity_due",
+    speech_activity.c.app,
+    speech_activity.c.due_at,
+    sqlite_where=_speech_is_due,
+    postgresql_where=_speech_is_due,
+)
+_speech_is_leased = _speech_is_due & (speech_activity.c.lease != "")
+sa.Index(
+    "ix_speech_activity_leased",
+    speech_activity.c.app,
+    sqlite_where=_speech_is_leased,
+    postgresql_where=_speech_is_leased,
+)
+_speech_failed = speech_activity.c.state == "failed"
+sa.Index(
+    "ix_speech_activity_failed",
+    speech_activity.c.app,
+    sqlite_where=_speech_failed,
+    postgresql_where=_speech_failed,
+)
+speech_statistics = sa.Table(  # shares of an account's recordings by day, agent and queue (tenant/calls/statistics)
+    "speech_statistics",
+    METADATA,
+    _app(),
+    _text("account_id"),
+    _number("day"),  # of the account's clock, as 20260131
+    _text("agent_id"),
+    _text("queue"),
+    *(
+        sa.Column(name, sa.BigInteger, nullable=False)
+        for name in ("files", "measured_ms", "silence_ms", "stereo_ms", "overlap_ms", "caller_ms", "agent_ms")
+    ),
+    sa.PrimaryKeyConstraint("app", "account_id", "day", "agent_id", "queue"),
+)
+speech_totals = sa.Table(  # what was analysed so far, recordings that are gone included
+    "speech_totals",
+    METADATA,
+    sa.Column("app", sa.Integer, sa.ForeignKey("apps.id"), primary_key=True, autoincrement=False),
+    sa.Column("analysed_ms", sa.BigInteger, nullable=False),
+)
 bulk_downloads = sa.Table(
     "bulk_downloads",
     METADATA,

@@ -10,6 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from ccfs.db.job_queue import BULK_DOWNLOADS, DELIVERIES, EXPORTS
 from ccfs.db.system import clock_times, ingest_totals, nodes
+from ccfs.db.system.jobs import speech_jobs
 from ccfs.db.system.storage import disk_samples, retention_marks
 from ccfs.model.bulk.bulk_download import BulkDownloadState
 from ccfs.model.errors import FileUnavailable
@@ -52,6 +53,8 @@ async def _update_gauges(context: WebContext, now: datetime) -> None:
     context.metrics.expected_recordings.labels(state="missing").set(totals.missing)
     context.metrics.lost_recordings.set(totals.lost)
     await _update_clock_gauges(context, now)
+    context.metrics.speech_backlog.set(await context.query(speech_jobs.count_due))
+    context.metrics.speech_analysed.set(await context.query(speech_jobs.sum_analysed_seconds))
     await _update_job_gauges(context, now)
     timeout = timedelta(seconds=context.settings.node_timeout_seconds)
     node_counts = await context.query(lambda connection: nodes.count_by_state(connection, timeout))

@@ -1,7 +1,9 @@
 """Workers, composed from a node's parts: for the worker process, and for commands that run one by hand."""
 
+import importlib.util
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from ccfs.db.faults import ADVICE, DatabaseFault
@@ -10,11 +12,15 @@ from ccfs.db.system.certificates.trusted_certificates import TrustStore
 from ccfs.db.system.tenant_cache import TenantCache, TenantSnapshot
 from ccfs.db.write_ahead_log import shrink_write_ahead_log
 from ccfs.logs import get_logger
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.exports.callback_url import list_private_hosts
+from ccfs.model.recordings.conversations import FoundSpeech
+from ccfs.model.recordings.speech import DETECTOR_MODULE
 from ccfs.server import config
 from ccfs.server.node import Node, utc_now
 from ccfs.server.node_status import StatusWriter
 from ccfs.web.readiness import FAULT_REASONS
+from ccfs.web.responses.blob_reader import open_blob
 from ccfs.workers.base import Worker
 from ccfs.workers.bulk.worker import BulkDownloadWorker, BulkWorkerDeps
 from ccfs.workers.callbacks import worker
@@ -30,6 +36,7 @@ from ccfs.workers.maintenance.server_certificate import ServerCertificateWatch
 from ccfs.workers.pulse import Pulse
 from ccfs.workers.reports.mail import MailServer
 from ccfs.workers.reports.worker import ReportDeps, ReportWorker
+from ccfs.workers.speech.worker import SpeechDeps, SpeechWorker
 from ccfs.workers.storage.disk_sampler import DiskSampler
 from ccfs.workers.storage.location_checker import LocationChecker
 from ccfs.workers.storage.move_worker import MoveWorker
@@ -77,12 +84,13 @@ class SenderDirectory:
 
 
 def build_job_workers(node: Node, heart: Heartbeat, on_export: Callable[[], None], export_workers: int) -> list[Worker]:
-    """Return the workers of exports, bulk downloads, reports and moves; those of exports call `on_export` after each."""
+    """Return the workers of exports, bulk downloads, reports, moves and speech; those of exports call `on_export` after each."""
     return [
         *(build_export_worker(node, heart, on_export) for _ in range(export_workers)),
         build_bulk_download_worker(node, heart),
         build_report_worker(node, heart),
         build_move_worker(node, heart),
+        *build_speech_workers(node, heart),
     ]
 
 
@@ -206,6 +214,32 @@ def build_move_worker(node: Node, heart: Heartbeat) -> MoveWorker:
         return build_mover(node, is_stopped, progress)
 
     return MoveWorker(node.database, node.locations, heart.now, lambda: heart.is_draining, create_mover)
+
+
+def build_speech_workers(node: Node, heart: Heartbeat) -> list[Worker]:
+    """Return the worker that analyses recordings, if the analysis is on and this machine can do it."""
+    if not node.settings.speech_analysis:
+        return []
+    if importlib.util.find_spec(DETECTOR_MODULE) is None:
+        get_logger().warning("no speech detector for this machine: recordings are not analysed", action="speech_off")
+        return []
+    percent = node.settings.speech_analysis_cpu_percent
+    return [build_speech_worker(node, heart.now, lambda: heart.is_draining, percent)]
+
+
+def build_speech_worker(
+    node: Node, now: Callable[[], datetime], is_draining: Callable[[], bool], cpu_percent: int
+) -> SpeechWorker:
+    """Return the worker that analyses recordings."""
+
+    def analyse(blob: BlobRef, on_progress: Callable[[], bool]) -> FoundSpeech:
+        from ccfs.media.speech_detector import analyse_blob
+
+        return analyse_blob(partial(open_blob, node), blob, on_progress)
+
+    return SpeechWorker(
+        SpeechDeps(database=node.database, analyse=analyse, now=now, cpu_percent=cpu_percent, is_draining=is_draining)
+    )
 
 
 def build_bulk_download_worker(node: Node, heart: Heartbeat) -> BulkDownloadWorker:

@@ -43,6 +43,15 @@ class ConsoleSettings(SettingsGroup):
         le=366,
         description="Maximum lifetime of a guest link, in days; it also applies to existing links.",
     )
+    speech_analysis: bool = Field(
+        default=True, description="Whether silence and talk-over are found in recordings, in the background."
+    )
+    speech_analysis_cpu_percent: int = Field(
+        default=25,
+        ge=1,
+        le=100,
+        description="Share of one processor core that the analysis of recordings takes at most, in percent.",
+    )
     search_ms: int = Field(
         default=50,
         ge=0,

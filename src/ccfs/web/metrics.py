@@ -79,7 +79,22 @@ class WebMetrics:
             multiprocess_mode="max",
         )
 
+    def _add_speech_metrics(self, registry: CollectorRegistry) -> None:
+        self.speech_backlog = Gauge(
+            "ccfs_speech_backlog",
+            "Recordings that wait for their analysis.",
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
+        self.speech_analysed = Gauge(
+            "ccfs_speech_analysed_seconds",
+            "Seconds of audio that were analysed.",
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
+
     def _add_app_metrics(self, registry: CollectorRegistry) -> None:
+        self._add_speech_metrics(registry)
         self.app_requests_in_flight = Gauge(
             "ccfs_app_requests_in_flight",
             "Requests of an app under way on this node.",

@@ -14,6 +14,7 @@ from ccfs.console.links import call_links
 from ccfs.console.links.link_access import get_longest
 from ccfs.console.quality.call_quality import CallQuality, load_call_quality
 from ccfs.console.request import AccountScope, ConsoleRequest
+from ccfs.console.speech.call_speech import SpeechView, load_speech
 from ccfs.db.tenant import annotations, waveforms
 from ccfs.db.tenant.calls import call_lookup
 from ccfs.db.tenant.ingest import recording_sources
@@ -61,6 +62,7 @@ class CallView:
     replaced: Mapping[str, Sequence[RecordingSource]]
     annotations: list[PlacedAnnotation]
     navigation: CallNavigation
+    speech: SpeechView
     heard: list[AuditEntry] | None = None  # None: the user may not see it
     links: list[GuestLink] | None = None  # None: the user may not share, or links are off
     quality: CallQuality | None = None  # None: the user may not evaluate
@@ -128,6 +130,7 @@ def render_call(
         now=request.context.now(),
         longest_link=get_longest(request),
         may_make_links=request.context.settings.guest_links and scope.account.allows_links,
+        analysis_is_on=request.context.settings.speech_analysis,
         start_ms=min(start_ms, view.timeline.axis.milliseconds),
         may_change_all=request.has_permission_in(Permission.ADMINISTER, scope),
         may_listen=request.has_permission_in(Permission.LISTEN, scope),
@@ -155,9 +158,11 @@ def _load(connection: Connection, scope: AccountScope, call_id: str, navigation:
     placed = place_recordings(recordings, axis.begin, waveforms.list_lengths(connection, app, recordings))
     by_name = {one.recording.file_name: one for one in placed}
     found = annotations.list_by_recordings(connection, app, recordings)
+    call = build_call(legs) if legs else None
     return CallView(
         call_id=call_id,
-        call=build_call(legs) if legs else None,
+        call=call,
+        speech=load_speech(connection, app, placed, known, axis, call.direction if call else None),
         timeline=timeline.build_timeline_view(known, axis),
         recordings=placed,
         operations=[(operation, *bound_operation(operation, known)) for operation in operations],

@@ -11,6 +11,7 @@ class CallWave {
   // Fetch the waveforms of the track's recordings, in turn, and draw them. A later call replaces an earlier one.
   async show() {
     const parts = this.media.parts, shown = this.shown = {};
+    this.silences = chooseSilences(parts, []);
     const levels = [];
     for (const part of parts) for (const [index, audio] of part.audios.entries()) {
       const waveform = await this.fetch(audio);
@@ -38,7 +39,7 @@ class CallWave {
     const count = Math.min(6000, Math.max(600, Math.ceil(media.length * 20)));
     const peaks = Array.from({ length: lanes }, () => new Float32Array(count));
     for (const { part, lane, waveform } of drawn) placePeaks(peaks, part.begin / media.length, waveform, lane, media.length);
-    this.silences = findSilences(peaks, media.length);
+    this.silences = chooseSilences(media.parts, findSilences(peaks, media.length));
     this.drawn?.destroy();
     this.drawn = null;
     for (const label of wave.querySelectorAll(".side")) label.remove();

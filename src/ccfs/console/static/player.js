@@ -59,6 +59,10 @@
   function toggle() { if (media.paused) media.play(); else media.pause(); }
   function seek(seconds) { stopAt = Infinity; media.currentTime = seconds; }
   function playFrom(seconds, end = Infinity) { seek(seconds); stopAt = end; media.play(); }
+  function playNext(kind) {
+    const next = findNextMark(kind, media.currentTime);
+    if (next !== undefined) playFrom(next);
+  }
   function changeSpeed(steps) {
     const option = speed.options[speed.selectedIndex + steps];
     if (option) { speed.value = option.value; media.playbackRate = Number(option.value); }
@@ -164,6 +168,7 @@
     if (event.key.startsWith("Arrow") && target.closest("input[type=range]")) return;
     const action = {
       " ": toggle, k: toggle, m: startAnnotation, c: copyLink, s: () => { skip.checked = !skip.checked; },
+      n: () => playNext("silence"), o: () => playNext("overlap"),
       "[": () => setPosition("offset"), "]": () => { setPosition("end"); annotationForm().elements.text.focus(); },
       ArrowLeft: () => seek(media.currentTime - 5), ArrowRight: () => seek(media.currentTime + 5),
       "<": () => changeSpeed(-1), ">": () => changeSpeed(1),

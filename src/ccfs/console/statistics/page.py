@@ -19,7 +19,8 @@ from ccfs.console.statistics import charts_of_calls, periods
 from ccfs.console.statistics.charts_of_calls import CallFilter, StatisticsCharts, StatisticsSlot
 from ccfs.console.statistics.periods import StatisticsPeriod
 from ccfs.db.system.console import audit
-from ccfs.db.tenant.calls.statistics import period_statistics
+from ccfs.db.tenant.calls.statistics import period_statistics, speech_statistics
+from ccfs.db.tenant.calls.statistics.speech_statistics import SpeechTables
 from ccfs.model.calls.call import Direction
 from ccfs.model.calls.reports.figures import Figures, FigureTables, select_group
 from ccfs.model.calls.statistics_slots import Step, split_window, sum_slots
@@ -43,6 +44,7 @@ class StatisticsView:
     slots: list[StatisticsSlot]
     charts: StatisticsCharts | None  # None where only numbers are needed
     is_incomplete: bool
+    speech: SpeechTables
 
 
 async def show_statistics(request: ConsoleRequest) -> Response:
@@ -136,6 +138,7 @@ def load_view(
         slots=slots,
         charts=charts_of_calls.build_charts(request, slots, account.service_level_seconds),
         is_incomplete=loaded.uncounted > UNCOUNTED_TOLERANCE,
+        speech=speech_statistics.load(connection, scope.app, account.account_id, period.window, zone),
     )
 
 

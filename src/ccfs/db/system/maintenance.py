@@ -81,9 +81,10 @@ def list_deleted_voice_files(
 
 
 def delete_rows_without_recording(connection: Connection) -> None:
-    """Delete annotations, links, waveforms and names of source files whose recording is deleted."""
+    """Delete annotations, links, waveforms, speech activity and names of source files whose recording is deleted."""
     recordings = schema.recordings.c
-    for table in (schema.annotations, schema.guest_links, schema.waveforms, schema.recording_sources):
+    tables = (schema.annotations, schema.guest_links, schema.waveforms, schema.speech_activity, schema.recording_sources)
+    for table in tables:
         recording = (
             recordings.app == table.c.app,
             recordings.file_name == table.c.recording,

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db import partitions, schema
 from ccfs.db.engine import PreparedQuery
+from ccfs.db.tenant import speech_activity
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.calls import partition_month
 from ccfs.model.calls.call_id import started_at
@@ -76,10 +77,13 @@ def add(connection: Connection, app: App, recording: Recording, now: datetime) -
     values["month"] = partition_month.parse_month_key(recording.file_name)
     partitions.ensure(connection, _TABLE, [values["month"]])
     connection.execute(sa.insert(_TABLE).values(**values, **get_column_values(blob), app=app.id, created_at=now))
+    speech_activity.add_due(connection, app, recording, now)
 
 
 def replace(connection: Connection, app: App, old: Recording, new: Recording) -> None:
-    """Point a recording's row at other bytes, with its annotations and links. Its names may change; its waveform is computed again."""
+    """Point a recording's row at other bytes, with its annotations and links. Its names may change; its waveform and its speech
+    are found again.
+    """
     values = get_column_values(new)
     blob = values.pop("blob")
     month, old_month = map(partition_month.parse_month_key, (new.file_name, old.file_name))
@@ -90,6 +94,8 @@ def replace(connection: Connection, app: App, old: Recording, new: Recording) ->
     for table in (schema.annotations, schema.guest_links):
         connection.execute(sa.update(table).filter_by(**of_old).values(recording=new.file_name, month=month))
     connection.execute(sa.delete(schema.waveforms).filter_by(**of_old))
+    speech_activity.delete(connection, app, [old.file_name])
+    speech_activity.add_due(connection, app, new, new.call_end)
 
 
 def reassign_call(connection: Connection, app: App, account_id: str, old: str, new: str, begin: datetime) -> None:

@@ -2,22 +2,30 @@
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Protocol, cast
 
 from ccfs.blobs.interface import Location
-from ccfs.blobs.replicas import try_with_replica
+from ccfs.blobs.replicas import Replicas, try_with_replica
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.errors import FileUnavailable
-from ccfs.web.context import WebContext
 
 _BUFFER_BYTES = 1 << 16
 _MAX_SKIP_BYTES = 1 << 18  # bytes: less than that is read over, more is requested by a new range
 
 
-def open_blob(context: WebContext, blob: BlobRef) -> BinaryIO:
+class BlobSource(Protocol):
+    """Locations and replicas: a web context, or a node."""
+
+    @property
+    def locations(self) -> Mapping[str, Location]: ...
+    @property
+    def replicas(self) -> Replicas: ...
+
+
+def open_blob(context: BlobSource, blob: BlobRef) -> BinaryIO:
     """Return the bytes as a file, those of a replica if the row's own are unavailable; the caller closes it.
 
     Raise FileUnavailable; reading the file raises it, too.
@@ -28,7 +36,7 @@ def open_blob(context: WebContext, blob: BlobRef) -> BinaryIO:
         raise FileUnavailable from error
 
 
-def _open_from_location(context: WebContext, blob: BlobRef) -> BinaryIO:
+def _open_from_location(context: BlobSource, blob: BlobRef) -> BinaryIO:
     location = context.locations[blob.location_id]
     path = location.get_path(blob.key)
     if not context.replicas.is_available(blob):

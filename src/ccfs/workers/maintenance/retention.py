@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy.engine import Connection
+
 from ccfs.db import partitions, schema
 from ccfs.db.engine import Database
 from ccfs.db.system import clock_times, maintenance, tenants
@@ -17,18 +19,26 @@ from ccfs.db.system.console import audit
 from ccfs.db.system.storage import retention_marks
 from ccfs.db.system.storage.retention_marks import AGE_COLUMNS, MARK_PERIOD, MonthSummary, RetentionMark
 from ccfs.db.tenant.calls import channel_events, leg_links, search_index
-from ccfs.db.tenant.calls.statistics import call_statistics
+from ccfs.db.tenant.calls.statistics import call_statistics, speech_statistics
 from ccfs.db.tenant.ingest import unassigned_records
 from ccfs.logs import get_logger
 from ccfs.model.calls import partition_month
 from ccfs.model.identity.audit import AuditAction, AuditEntry
+from ccfs.model.identity.tenancy import App
 from ccfs.workers.maintenance.clock_guard import ClockGuard
 
 INTERVAL_SECONDS = 3600.0  # between two rounds
 TURN_INTERVAL = timedelta(minutes=55)  # between the deletions of two months, by any node
 ACTOR = "(retention)"  # in the audit log
+
+
+def _delete_statistics(connection: Connection, app: App, before: datetime) -> None:
+    call_statistics.delete_before(connection, app, before)
+    speech_statistics.delete_before(connection, app, before)
+
+
 _COMPANIONS = {  # tables without partitions: how to delete an app's rows before an instant
-    "call_statistics": call_statistics.delete_before,
+    "call_statistics": _delete_statistics,
     "channel_events": channel_events.delete_before,
     "leg_links": leg_links.delete_before,
     "search_values": search_index.delete_before,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ccfs.model.calls.reports.figures import Figures
+from ccfs.model.recordings.speech import SpeechShares
 
 HEADING_TEXTS: Final = {  # of the columns, in English; durations are in seconds
     "kind": "Row",
@@ -26,11 +27,24 @@ HEADING_TEXTS: Final = {  # of the columns, in English; durations are in seconds
     "not_ready": "Not ready (s)",
     "occupancy": "Occupancy",
 }
+SPEECH_HEADING_TEXTS: Final = {  # shares of the analysed recordings
+    "analysed_recordings": "Analysed recordings",
+    "silence": "Silence",
+    "talk_over": "Talk-over",
+    "agent_speaks": "Agent speaks",
+    "caller_speaks": "Caller speaks",
+    "talk_ratio": "Talk ratio",
+}
 
 
 def build_header(translate: Callable[[str], str]) -> tuple[str, ...]:
     """Return the headings in the language of the file's reader."""
     return tuple(map(translate, HEADING_TEXTS.values()))
+
+
+def build_speech_header(translate: Callable[[str], str]) -> tuple[str, ...]:
+    """Return the headings of `build_speech_cells`."""
+    return tuple(map(translate, SPEECH_HEADING_TEXTS.values()))
 
 
 def build_row(kind: str, figures: Figures, target_seconds: int) -> tuple[str, ...]:
@@ -54,6 +68,14 @@ def build_row(kind: str, figures: Figures, target_seconds: int) -> tuple[str, ..
         *(map(str, (times.signed_in, times.ready, times.not_ready)) if kind == "agent" else ("", "", "")),
         _format_share(times.occupancy) if kind == "agent" else "",
     )
+
+
+def build_speech_cells(shares: SpeechShares | None) -> tuple[str, ...]:
+    """Return the cells below `build_speech_header`; empty without recordings that were analysed."""
+    if shares is None or not shares.files:
+        return ("",) * len(SPEECH_HEADING_TEXTS)
+    parts = (shares.silence, shares.overlap, shares.agent, shares.caller, shares.talk_ratio)
+    return str(shares.files), *map(_format_share, parts)
 
 
 def _format_number(number: int | None) -> str:

@@ -1,0 +1,1 @@
+"""Silence and talk-over on pages of the console."""
