@@ -1,4 +1,4 @@
-"""Days as people type them into the search field: today, yesterday, 26 Nov, 26.11., 2026-11-26, 11月26日. Pure."""
+"""Days and weeks as people type them into the search field: yesterday, last week, 26 Nov, 2026-11-26, 11月26日. Pure."""
 
 import re
 from datetime import date, timedelta
@@ -17,7 +17,29 @@ _DAY_MONTH: Final = re.compile(_BEFORE + r"(?P<day>\d{1,2}) ?" + _MONTH + "(?:,?
 _MONTH_DAY: Final = re.compile(_BEFORE + _MONTH + r" (?P<day>\d{1,2})(?:,? " + _YEAR + ")?" + _AFTER, _FLAGS)
 _CHINESE: Final = re.compile(r"(?:(?P<year>\d{4})年)?(?P<month>\d{1,2})月(?P<day>\d{1,2})[日号]", re.ASCII)
 _NAMED: Final = re.compile(r"\b(?:today|yesterday)\b|今天|昨天|前天", re.IGNORECASE)
+_WEEK: Final = re.compile(r"\b(?P<which>this|last) week\b|(?P<chinese>本周|上周)", _FLAGS)
+_LAST_DAYS: Final = re.compile(r"\b(?:last )?(?P<days>\d{1,3}) days\b|(?:最近|近)(?P<chinese>\d{1,3})天", _FLAGS)
+_MAX_DAYS: Final = 366
 MAX_LENGTH: Final = 200  # of a text in which a day is looked for
+
+
+def extract_period(text: str, today: date) -> tuple[date, date, str] | None:
+    """Return the first and the last day that a text names, and the text without them; None if it names none.
+
+    `last 7 days` end with today, and `last week` is the one before this week's Monday.
+    """
+    text = text[:MAX_LENGTH]
+    if match := _WEEK.search(text):
+        monday = today - today.weekday() * _DAY
+        if (match["which"] or "").lower() == "this" or match["chinese"] == "本周":
+            return monday, today, _cut(text, match)
+        return monday - 7 * _DAY, monday - _DAY, _cut(text, match)
+    match = _LAST_DAYS.search(text)
+    days = int(match["days"] or match["chinese"]) if match else 0
+    if match and 0 < days <= _MAX_DAYS:
+        return today - (days - 1) * _DAY, today, _cut(text, match)
+    day, rest = extract_day(text, today)
+    return None if day is None else (day, day, rest)
 
 
 def extract_day(text: str, today: date) -> tuple[date | None, str]:
