@@ -79,9 +79,9 @@ def _add_recorded_call(node: Node, call_centre: CallCentreData, number: int) -> 
 
 
 @contextmanager
-def run_bulk_download_server(data: Path, search_csv_rows: int = 100_000) -> Iterator[BulkDownloadServer]:
+def run_bulk_download_server(data: Path, search_csv_rows: int = 100_000, **more: str) -> Iterator[BulkDownloadServer]:
     """Run a server with these recordings until the block ends."""
-    with run_server(data, lock_failures=0, search_csv_rows=search_csv_rows) as server:
+    with run_server(data, lock_failures=0, search_csv_rows=search_csv_rows, **more) as server:
         yield create_recordings(server)
 
 

@@ -7,8 +7,6 @@ from playwright.sync_api import Error, Page
 
 from tests.console.jobs.counted_user import CountedUser
 
-SMOOTH_MS = 10_000  # for a page that is still changing under the mouse
-
 
 class ChromiumUser(CountedUser):
     """A user of one page."""
@@ -19,6 +17,10 @@ class ChromiumUser(CountedUser):
 
     def open(self, url: str) -> None:
         self.page.goto(url)
+
+    def set_screen(self, width: int, height: int, theme: str) -> None:
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
 
     def evaluate(self, script: str, *arguments: object) -> Any:
         try:

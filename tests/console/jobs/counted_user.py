@@ -103,6 +103,10 @@ class CountedUser(ABC):
         """Open an address and wait until the page is loaded."""
 
     @abstractmethod
+    def set_screen(self, width: int, height: int, theme: str) -> None:
+        """Set the size of the page in pixels, and whether the system is "light" or "dark"."""
+
+    @abstractmethod
     def evaluate(self, script: str, *arguments: object) -> Any:
         """Return what the body of a function returns in the page; None while the page changes."""
 
