@@ -163,7 +163,9 @@ def oidc_provider(sso_ports: tuple[int, int]) -> Iterator[OidcProvider]:
 @pytest.fixture(scope="session")
 def sso_server(
     request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory, sso_ports: tuple[int, int], oidc_provider: OidcProvider
+    tmp_path_factory: pytest.TempPathFactory,
+    sso_ports: tuple[int, int],
+    oidc_provider: OidcProvider,
 ) -> Iterator[CcfsServer]:
     """A server with single sign-on, and users of whom some have no password."""
     sso: dict[str, Any] = {

@@ -97,7 +97,15 @@ def start_firefox(home: Path, downloads: Path | None = None) -> Iterator[Firefox
     lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in preferences.items()]
     (home / "user.js").write_text("".join(lines))
     (home / ".asoundrc").write_text(ALSA_CONFIG)
-    command = [program, "--headless", "--marionette", "--remote-allow-system-access", "--no-remote", "--profile", str(home)]
+    command = [
+        program,
+        "--headless",
+        "--marionette",
+        "--remote-allow-system-access",
+        "--no-remote",
+        "--profile",
+        str(home),
+    ]
     with (home / "log").open("wb") as log:
         environment = {**os.environ, "HOME": str(home), "MOZ_CRASHREPORTER_DISABLE": "1"}
         process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)

@@ -16,7 +16,7 @@ import pytest
 
 from ccfs.cli.users import create_setup_link
 from ccfs.db.system.console import passwords, users
-from ccfs.model.identity.user import Grant, Role
+from ccfs.model.identity.user import Grant, Role, User
 from ccfs.server.node import utc_now
 from tests import databases
 from tests.console.chromium import AXE, RULES, open_browser, open_page
@@ -31,6 +31,7 @@ from tests.console.jobs.runs import format_table, run_all_jobs
 from tests.soak.console_pages import build_addresses, list_page_paths
 
 ROOT = Path(__file__).parents[2]
+MISSING = ("setup?link=x",)  # pages that say that something does not exist
 WIDTHS, LANGUAGES, THEMES = (390, 1280, 1920), ("en", "zh"), ("light", "dark")
 BROWSER_TESTS = sorted(
     str(file.relative_to(ROOT))
@@ -74,7 +75,7 @@ def run_site(request: pytest.FixtureRequest, folder: Path) -> Iterator[JobSite]:
 @pytest.fixture(params=["chromium", "firefox"])
 def user(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CountedUser]:
     if request.param == "chromium":
-        with open_browser() as chromium, open_page(chromium) as page:
+        with open_browser() as chromium, open_page(chromium, refusal="status of 40") as page:
             yield ChromiumUser(page)
         return
     folders = [tmp_path / name for name in ("profile", "downloads")]
@@ -82,6 +83,11 @@ def user(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CountedUser
         folder.mkdir()
     with start_firefox(*folders) as firefox:
         yield FirefoxUser(firefox, folders[1])
+
+
+def find_user(site: JobSite, name: str) -> User | None:
+    with site.demo.server.node.database.read_transaction() as connection:
+        return users.find_by_name(connection, name)
 
 
 def add_operator(site: JobSite, name: str) -> None:
@@ -115,8 +121,9 @@ def find_faults(user: CountedUser, url: str) -> list[str]:
     """Open a page. Return axe-core's violations, and how much too wide it is."""
     user.open(url)
     user.wait_for(READY)
-    if user.evaluate("return performance.getEntriesByType('navigation')[0].responseStatus") not in (200, 400):
-        return ["it does not open"]
+    status = user.evaluate("return performance.getEntriesByType('navigation')[0].responseStatus")
+    if status not in (200, 400) and url.partition("/console/")[2] not in MISSING:
+        return [f"it does not open: {status}"]
     found = user.wait_for(f"return (function () {{ {FIND_VIOLATIONS} }})().then((list) => [list])")[0]
     wide = user.evaluate(FIND_WIDTH)
     return [*found, *([wide] if wide else [])]
@@ -141,7 +148,7 @@ def test_every_page_is_accessible_and_narrow_enough(
     user.open(site.demo.build_url("login"))
     user.click(f"//footer//button[@value='{language}']")
     user.wait_for("return document.documentElement.lang.startsWith(arguments[0])", language)
-    token = create_setup_link(site.demo.server.node, None, "").partition("=")[2]
+    token = create_setup_link(site.demo.server.node, find_user(site, "sue"), "").partition("=")[2]
     addresses = build_addresses(site, token, bulk_download)
     faults = {}
     public = [url for path in list_page_paths(is_public=True) for url in addresses.get(path, [path])]
@@ -151,13 +158,15 @@ def test_every_page_is_accessible_and_narrow_enough(
     for path in list_page_paths(is_public=False):
         for url in addresses.get(path, [path]):
             faults[url] = find_faults(user, f"http://localhost:{site.demo.server.port}{url}")
-    assert len(faults) > 40
+    assert len(faults) > 30
     assert {url: wrong for url, wrong in faults.items() if wrong} == {}
 
 
 @pytest.mark.parametrize("file", BROWSER_TESTS)
 def test_every_browser_test_passes_on_both_databases(file: str) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", file]
-    result = subprocess.run(command, cwd=ROOT, env={**os.environ, "CONSOLE_ENGINES": "all"}, capture_output=True, text=True)
+    result = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "CONSOLE_ENGINES": "all"}, capture_output=True, text=True, check=False
+    )
     print(result.stdout[-2000:])
     assert result.returncode == 0, result.stdout[-6000:]

@@ -16,7 +16,14 @@ style.height = `${height}px`;"""
 MIDDLE = """if (!element) return null;
 const {x, y, width, height} = element.getBoundingClientRect();
 return [x + width / 2, y + height / 2]"""
-KEYS = {"Enter": "\ue007", "Escape": "\ue00c", "Control": "\ue009", "End": "\ue010", "ArrowDown": "\ue015", "Tab": "\ue004"}
+KEYS = {
+    "Enter": "\ue007",
+    "Escape": "\ue00c",
+    "Control": "\ue009",
+    "End": "\ue010",
+    "ArrowDown": "\ue015",
+    "Tab": "\ue004",
+}
 
 
 class FirefoxUser(CountedUser):

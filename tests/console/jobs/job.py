@@ -33,10 +33,7 @@ class JobResult:
     def person_seconds(self) -> float:
         """About how long a person takes."""
         return (
-            self.seconds
-            + self.clicks * SECONDS_PER_CLICK
-            + self.keys * SECONDS_PER_KEY
-            + self.turns * SECONDS_PER_TURN
+            self.seconds + self.clicks * SECONDS_PER_CLICK + self.keys * SECONDS_PER_KEY + self.turns * SECONDS_PER_TURN
         )
 
     @property

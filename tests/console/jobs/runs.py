@@ -35,7 +35,10 @@ def run_jobs_as(user: CountedUser, site: JobSite, name: str, password: str, jobs
 
 def format_table(results: Iterable[JobResult]) -> str:
     """Return the results as a Markdown table beside what the jobs took before."""
-    lines = ["| job | before | clicks | keys | turns of the wheel | browser and server | a person, about |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| job | before | clicks | keys | turns of the wheel | browser and server | a person, about |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for result in results:
         cells = (
             result.job.name,

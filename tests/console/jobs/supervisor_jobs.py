@@ -22,7 +22,9 @@ COUNT = "//p[contains(@class, 'count')]/strong"
 WAVE = "//div[contains(@class, 'wave') and @data-state='drawn']"
 POSITION = "const seconds = (text) => text.trim().split(':').reduce((sum, part) => sum * 60 + Number(part), 0);\n"
 POSITION += "const [at, all] = document.querySelector('[data-player] .time').value.split('/').map(seconds);\n"
-IS_HEARD = POSITION + "const heard = [...document.querySelectorAll('audio')].some((one) => !one.paused && !one.error);\n"
+IS_HEARD = (
+    POSITION + "const heard = [...document.querySelectorAll('audio')].some((one) => !one.paused && !one.error);\n"
+)
 MIN_TALK = 180
 
 
@@ -80,7 +82,8 @@ def link_to_a_second(user: CountedUser, site: JobSite) -> None:
     user.read(button("Copied"))
     address = user.paste(field("Comment", "//form[@data-new]"))
     shown = re.search(r"[?&]t=([0-9:.]+)", address)
-    assert shown and site.call.call_id in address, address
+    assert shown, address
+    assert site.call.call_id in address
     user.open(address)
     user.wait_for("return document.querySelector('[data-player] .time').value.startsWith(arguments[0])", shown[1])
 
