@@ -62,7 +62,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @contextmanager
-def create_database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+def create_database(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
     """Yield the settings of a server on the engine of the fixture's parameter, SQLite without any."""
     with ExitStack() as stack:
         if not getattr(request, "param", "sqlite").startswith("postgresql"):

@@ -123,7 +123,12 @@ def _add_known_call(demo: DemoSite) -> KnownCall:
     with node.database.write_transaction() as connection:
         cdrs.add(connection, demo.app, [leg])
     names = {"file_name": "/0/1/record/known.wav", "original_file_name": "Y:/1/0/known.V3", "caller_no": leg.caller_no}
-    call = {"call_id": leg.call_id, "call_begin": answered_at, "call_end": leg.call_end, "agent_id": leg.agent_id}
+    call: dict[str, Any] = {
+        "call_id": leg.call_id,
+        "call_begin": answered_at,
+        "call_end": leg.call_end,
+        "agent_id": leg.agent_id,
+    }
     audio = make_a_law_wav(1, TALK_SECONDS)
     add_recording(node, demo.app, audio, **names, **call, account_id=LONDON, callee_no=leg.callee_no)
     return KnownCall(call_id=leg.call_id, caller_no=leg.caller_no, agent_id=leg.agent_id, answered_at=answered_at)
