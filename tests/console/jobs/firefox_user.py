@@ -48,7 +48,7 @@ class FirefoxUser(CountedUser):
         try:
             return self.firefox.run_script(script, *arguments)
         except FirefoxCommandFailed as error:
-            if "javascript error" in str(error):
+            if "javascript error" in str(error) or "timeout" in str(error):
                 raise
             return None  # the page is just being left
 
