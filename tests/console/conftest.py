@@ -1,9 +1,12 @@
 """Servers for the console's tests: one with a call centre, one with bulk downloads, one with single sign-on; and clients.
 
-They run on SQLite. For the files of ON_BOTH_ENGINES, whose pages query large tables or store sessions, also on PostgreSQL.
+They run on SQLite. For the files of ON_BOTH_ENGINES, whose pages query large tables or store sessions, also on PostgreSQL. With
+CONSOLE_ENGINES=all, as a soak test sets it, every file runs on both.
 """
 
+import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +24,7 @@ from tests.media import audio_samples
 from tests.ports import get_free_port
 from tests.server.ccfs_server import CcfsServer, run_server
 
+ON_ALL_ENGINES = os.environ.get("CONSOLE_ENGINES") == "all"
 SEARCH_MS = 10_000  # a busy machine finds all calls at once, too
 SignIn = Callable[[str], ConsoleClient]
 
@@ -49,27 +53,36 @@ ON_OWN_SERVER = {
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Parametrize a test with its engines."""
+    name = metafunc.module.__name__.rpartition(".")[2]
+    owner = f" of {name}" if name in ON_OWN_SERVER else ""
+    engines = ["sqlite", "postgresql"] if name in ON_BOTH_ENGINES or ON_ALL_ENGINES else ["sqlite"]
     if "console_server" in metafunc.fixturenames:
-        name = metafunc.module.__name__.rpartition(".")[2]
-        usual = [f"sqlite of {name}"] if name in ON_OWN_SERVER else ["sqlite"]
-        metafunc.parametrize(
-            "console_server", ["sqlite", "postgresql"] if name in ON_BOTH_ENGINES else usual, indirect=True
-        )
+        metafunc.parametrize("console_server", [engine + owner for engine in engines], indirect=True)
+    for fixture in ("bulk_download_server", "sso_server"):
+        if fixture in metafunc.fixturenames and ON_ALL_ENGINES:
+            metafunc.parametrize(fixture, ["sqlite", "postgresql"], indirect=True)
+
+
+@contextmanager
+def create_database(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """Yield the settings of a server on the engine of the fixture's parameter, SQLite without any."""
+    with ExitStack() as stack:
+        if not getattr(request, "param", "sqlite").startswith("postgresql"):
+            yield {}
+        else:
+            server = request.getfixturevalue("postgres_url")
+            yield {"database_url": stack.enter_context(databases.create_database(server))}
 
 
 @pytest.fixture(scope="session")
 def console_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CcfsServer]:
     """A server without lock-out, since all tests share one address."""
     folder = tmp_path_factory.mktemp("console")
-    if request.param.startswith("sqlite"):
-        with run_server(folder, lock_failures=0, search_ms=SEARCH_MS) as server:
-            yield server
-    else:
-        with (
-            databases.create_database(request.getfixturevalue("postgres_url")) as url,
-            run_server(folder, lock_failures=0, search_ms=SEARCH_MS, database_url=url) as server,
-        ):
-            yield server
+    with (
+        create_database(request) as database,
+        run_server(folder, lock_failures=0, search_ms=SEARCH_MS, **database) as server,
+    ):
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -93,9 +106,14 @@ def signed_in(console_server: CcfsServer, call_centre: CallCentreData) -> SignIn
 
 
 @pytest.fixture(scope="session")
-def bulk_download_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BulkDownloadServer]:
+def bulk_download_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[BulkDownloadServer]:
     """A server with many recordings, whose CSVs have at most 30 rows."""
-    with run_bulk_download_server(tmp_path_factory.mktemp("bulk"), search_csv_rows=30) as server:
+    with (
+        create_database(request) as database,
+        run_bulk_download_server(tmp_path_factory.mktemp("bulk"), search_csv_rows=30, **database) as server,
+    ):
         yield server
 
 
@@ -146,7 +164,10 @@ def oidc_provider(sso_ports: tuple[int, int]) -> Iterator[OidcProvider]:
 
 @pytest.fixture(scope="session")
 def sso_server(
-    tmp_path_factory: pytest.TempPathFactory, sso_ports: tuple[int, int], oidc_provider: OidcProvider
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    sso_ports: tuple[int, int],
+    oidc_provider: OidcProvider,
 ) -> Iterator[CcfsServer]:
     """A server with single sign-on, and users of whom some have no password."""
     sso: dict[str, Any] = {
@@ -159,7 +180,10 @@ def sso_server(
         "oidc_name": "Example-ID",
         "lock_failures": 0,
     }
-    with run_server(tmp_path_factory.mktemp("sso"), port=sso_ports[0], **sso, **more) as server:
+    with (
+        create_database(request) as database,
+        run_server(tmp_path_factory.mktemp("sso"), port=sso_ports[0], **sso, **more, **database) as server,
+    ):
         create_call_centre(server.node)
         for name in ("sue", "sam", "dan", "tom"):
             _add_auditor(server, name)

@@ -88,15 +88,24 @@ class Firefox:
 
 
 @contextmanager
-def start_firefox(home: Path) -> Iterator[Firefox]:
-    """Yield a browser with a new profile. Raise FirefoxMissing."""
+def start_firefox(home: Path, downloads: Path | None = None) -> Iterator[Firefox]:
+    """Yield a browser with a new profile, which saves downloads without a question if it is given a folder. Raise FirefoxMissing."""
     program = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
     if program is None:
         raise FirefoxMissing("Firefox is missing: run scripts/test as root, or install the package firefox-esr")
-    lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in PREFERENCES.items()]
+    preferences = PREFERENCES | (_build_download_preferences(downloads) if downloads else {})
+    lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in preferences.items()]
     (home / "user.js").write_text("".join(lines))
     (home / ".asoundrc").write_text(ALSA_CONFIG)
-    command = [program, "--headless", "--marionette", "--no-remote", "--profile", str(home)]
+    command = [
+        program,
+        "--headless",
+        "--marionette",
+        "--remote-allow-system-access",
+        "--no-remote",
+        "--profile",
+        str(home),
+    ]
     with (home / "log").open("wb") as log:
         environment = {**os.environ, "HOME": str(home), "MOZ_CRASHREPORTER_DISABLE": "1"}
         process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -116,6 +125,12 @@ def start_firefox(home: Path) -> Iterator[Firefox]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _build_download_preferences(folder: Path) -> dict[str, object]:
+    types = "audio/mpeg,audio/wav,audio/ogg,application/zip,text/csv"
+    ask = {"browser.helperApps.neverAsk.saveToDisk": types, "browser.download.alwaysOpenPanel": False}
+    return {"browser.download.folderList": 2, "browser.download.dir": str(folder), **ask}
 
 
 def _wait_for_port(process: subprocess.Popen[bytes], home: Path) -> int:

@@ -71,7 +71,7 @@ ACTIONS: Final = {
     AuditAction.VDN_CHANGED: "Changed a VDN",
     AuditAction.CALLBACK_BOUND: "Added a callback address",
     AuditAction.CALLBACK_UNBOUND: "Removed a callback address",
-    AuditAction.KEY_DESCRIBED: "Described a key",
+    AuditAction.KEY_DESCRIBED: "Changed the name or note of a key",
     AuditAction.SESSIONS_ENDED: "Ended sessions",
     AuditAction.NODE_REMOVED: "Removed a node",
     AuditAction.LOCATION_ADDED: "Added a location",

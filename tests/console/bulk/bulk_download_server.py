@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from ccfs.db.tenant.calls import cdrs
 from ccfs.model.recordings.recording import Recording
@@ -79,9 +80,9 @@ def _add_recorded_call(node: Node, call_centre: CallCentreData, number: int) -> 
 
 
 @contextmanager
-def run_bulk_download_server(data: Path, search_csv_rows: int = 100_000) -> Iterator[BulkDownloadServer]:
+def run_bulk_download_server(data: Path, search_csv_rows: int = 100_000, **more: Any) -> Iterator[BulkDownloadServer]:
     """Run a server with these recordings until the block ends."""
-    with run_server(data, lock_failures=0, search_csv_rows=search_csv_rows) as server:
+    with run_server(data, lock_failures=0, search_csv_rows=search_csv_rows, **more) as server:
         yield create_recordings(server)
 
 
@@ -109,7 +110,7 @@ def download_zip(client: ConsoleClient, query: str, **headers: str) -> Reply:
     return client.get(f"/console/bulk-download/zip?{query}", **headers)
 
 
-def build_search_form(account: str, **more: str) -> dict[str, str]:
+def build_search_form(account: str, **more: Any) -> dict[str, str]:
     """Return the fields of a bulk download of the search for these calls."""
     return {"account": account, "all": "yes", "caller": CALLER_NO, "period": "30", "sort": "oldest", **more}
 

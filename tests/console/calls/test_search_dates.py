@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from ccfs.console.calls.search_dates import extract_day, extract_named_period
+from ccfs.console.calls.search_dates import extract_day, extract_last_days, extract_named_period
 
 TODAY = date(2026, 11, 28)
 
@@ -63,3 +63,22 @@ def test_a_day_is_taken_from_the_text(text: str, day: date | None, rest: str) ->
 )
 def test_a_period_is_taken_from_the_text_by_its_name(text: str, period: str, rest: str) -> None:
     assert extract_named_period(text) == (period, rest)
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "rest"),
+    [
+        ("sales last 7 days", date(2026, 11, 22), "sales"),
+        ("sales 7 days", date(2026, 11, 22), "sales"),
+        ("Last 1 days", TODAY, ""),
+        ("最近30天 销售", date(2026, 10, 30), "销售"),
+    ],
+)
+def test_last_days_are_taken_from_the_text(text: str, first: date, rest: str) -> None:
+    assert extract_last_days(text, TODAY) == (first, rest)
+
+
+@pytest.mark.parametrize("text", ["last 0 days", "last 367 days", "weekly", "7 daysales", "last", "0117-496-0006"])
+def test_other_text_names_no_period(text: str) -> None:
+    assert extract_last_days(text, TODAY) == (None, text)
+    assert extract_named_period(text) == ("", text)

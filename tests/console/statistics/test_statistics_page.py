@@ -46,7 +46,7 @@ def test_statistics_count_what_the_search_finds(
     lucy = signed_in("lucy")
     wait_for_statistics(lucy, "/console/statistics")
     text = lucy.get_text(f"/console/statistics?account={call_centre.account_param}{query}")
-    assert f"Offered {calls} before: 0 Answered {answered}" in text
+    assert f"Offered {calls} previously 0 Answered {answered}" in text
     assert f"Average wait 0:{wait}" in text
 
 
@@ -87,7 +87,7 @@ def test_queues_and_agents_have_figures_of_their_own(signed_in: SignIn, call_cen
     assert re.search(r" 512 2 2 0 2:00 0:00 1:00 ", text), text  # after-call work of two minutes counts for one
     of_queue = lucy.get_text(f"{path}&queue=sales&direction=outbound")
     assert "Queue: sales" in of_queue
-    assert "Offered 1 before: 0 Answered 100.0%" in of_queue
+    assert "Offered 1 previously 0 Answered 100.0%" in of_queue
     page = lucy.get(f"{path}&agent=513").body.decode()
     links = set(re.findall(r'href="/console/calls\?([^"]*agent=513[^"]*)"', page))
     assert len(links) == 1

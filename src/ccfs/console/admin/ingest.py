@@ -57,8 +57,7 @@ class IngestStatus:
     def get_remedy(self, rejection: ingest_state.IngestRejection) -> Remedy:
         """Return the remedy of a rejection."""
         file = container_of(rejection.file)
-        cursor_files = map(get_cursor_file, self.cursors)
-        if any(rejection.file == source or is_rotated(rejection.file, source) for source in cursor_files):
+        if self.find_cursor(rejection) is not None:
             return Remedy.SOURCE
         if file in dict(self.reread_requests):
             return Remedy.REREAD_REQUESTED
@@ -67,6 +66,14 @@ class IngestStatus:
         if state != REJECTED and not is_index:
             return Remedy.RETRIED_EVERY_PASS
         return Remedy.FILE_MISSING if self.source_files[file].is_missing else Remedy.REREADABLE
+
+    def find_cursor(self, rejection: ingest_state.IngestRejection) -> ingest_state.SourceCursor | None:
+        """Return the cursor of the source file that a rejected line is in, or in a file rotated from it."""
+        for cursor in self.cursors:
+            source = get_cursor_file(cursor)
+            if rejection.file == source or is_rotated(rejection.file, source):
+                return cursor
+        return None
 
     @property
     def cursors(self) -> list[ingest_state.SourceCursor]:

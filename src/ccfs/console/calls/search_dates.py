@@ -41,6 +41,8 @@ _PERIOD: Final = re.compile(
     r"\b(?:today|yesterday|this week|last week)\b|今天|昨天|(?:本周|这周|上周)(?![一二三四五六日天])", re.IGNORECASE
 )
 _NAMED: Final = re.compile(r"\b(?:today|yesterday)\b|今天|昨天|前天", re.IGNORECASE)
+_LAST_DAYS: Final = re.compile(r"\b(?:last )?(?P<days>\d{1,3}) days\b|(?:最近|近)(?P<chinese>\d{1,3})天", _FLAGS)
+_MAX_DAYS: Final = 366
 MAX_LENGTH: Final = 200  # of a text in which a day is looked for
 
 
@@ -48,6 +50,15 @@ def extract_named_period(text: str) -> tuple[str, str]:
     """Return the period that a text names, such as "today" or "week", and the text without it; "" if it names none."""
     match = _PERIOD.search(text[:MAX_LENGTH])
     return (_PERIODS[match[0].lower()], _cut(text[:MAX_LENGTH], match)) if match else ("", text)
+
+
+def extract_last_days(text: str, today: date) -> tuple[date | None, str]:
+    """Return the first of the days up to today that a text names, such as "last 7 days", and the text without them."""
+    match = _LAST_DAYS.search(text[:MAX_LENGTH])
+    days = int(match["days"] or match["chinese"]) if match else 0
+    if match and 0 < days <= _MAX_DAYS:
+        return today - (days - 1) * _DAY, _cut(text[:MAX_LENGTH], match)
+    return None, text
 
 
 def extract_day(text: str, today: date) -> tuple[date | None, str]:

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
-from ccfs.console.calls.search_dates import extract_day, extract_named_period
+from ccfs.console.calls.search_dates import extract_day, extract_last_days, extract_named_period
 from ccfs.model.calls.call import MAX_CALL_SECONDS, Direction
 from ccfs.model.calls.search import CallSearch, SearchCursor, SearchOrder
 from ccfs.model.exports.time_window import SECOND, InvalidTime, InvalidWindow, TimeWindow, build_window, to_local
@@ -69,7 +69,7 @@ class SearchForm:
 def parse_search(parameters: Mapping[str, str], account_id: str, zone: ZoneInfo, now: datetime) -> SearchForm:
     """Return the search that parameters describe. Raise InvalidSearch."""
     fields = {name: parameters.get(name, "").strip() for name in FORM_FIELDS}
-    _move_day(fields, to_local(now, zone).date())
+    _move_days(fields, to_local(now, zone).date())
     fields["period"] = CUSTOM_PERIOD if fields["from"] or fields["to"] else fields["period"] or DEFAULT_PERIOD
     order = _parse_choice(SearchOrder, fields["sort"]) or SearchOrder.NEWEST
     search = CallSearch(
@@ -102,17 +102,21 @@ def format_cursor(cursor: SearchCursor) -> str:
     return f"{(cursor.begin - _EPOCH) // timedelta(microseconds=1)}.{cursor.seconds}.{cursor.source_key}"
 
 
-def _move_day(fields: dict[str, str], today: date) -> None:
-    """Move a day from the search field to the fields of the period. "Today" remains relative, for a search that is saved."""
+def _move_days(fields: dict[str, str], today: date) -> None:
+    """Move days from the search field to the fields of the period. "Today" remains relative, for a search that is saved."""
     period, rest = extract_named_period(fields["q"])
     if period:
         fields |= {"q": rest, "period": period, "from": "", "to": ""}
         return
-    day, rest = extract_day(fields["q"], today)
-    if day is not None:
+    first, rest = extract_last_days(fields["q"], today)
+    last = today
+    if first is None:
+        first, rest = extract_day(fields["q"], today)
+        last = first or today
+    if first is not None:
         fields["q"] = rest
-        fields["from"] = f"{day.isoformat()}T00:00"
-        fields["to"] = f"{(day + _DAY).isoformat()}T00:00" if day < date.max else ""
+        fields["from"] = f"{first.isoformat()}T00:00"
+        fields["to"] = f"{(last + _DAY).isoformat()}T00:00" if last < date.max else ""
 
 
 def _parse_cursor(text: str) -> SearchCursor | None:

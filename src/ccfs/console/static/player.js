@@ -125,8 +125,13 @@
   }
 
   function annotationForm() { return document.querySelector("form[data-new]"); }
+  // Where nothing was recorded, an annotation begins with the next recording.
+  function findPosition() {
+    const now = media.currentTime, next = media.partAt(now) ? null : media.partAfter(now) || media.parts.at(-1);
+    return next ? next.begin : now;
+  }
   function setPosition(name) {
-    annotationForm().elements[name].value = formatTenths(media.currentTime);
+    annotationForm().elements[name].value = formatTenths(findPosition());
     annotationForm().dataset.positioned = "yes";
   }
   function startAnnotation() { setPosition("offset"); annotationForm().elements.text.focus(); }

@@ -53,6 +53,15 @@
     field.setAttribute("aria-haspopup", "listbox");
     field.setAttribute("aria-expanded", "false");
   }
+  // The slash key leads to the search field, except where it is typed.
+  function focusField(event) {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input:not([type=checkbox], [type=range]), select, textarea, dialog, [contenteditable]")) return;
+    event.preventDefault();
+    const search = document.querySelector("input[data-suggest]");
+    search.focus();
+    search.select();
+  }
   document.addEventListener("input", (event) => {
     const field = getField(event.target);
     if (!field) return;
@@ -62,6 +71,7 @@
   });
   document.addEventListener("keydown", (event) => {
     const field = getField(event.target);
+    if (!field && event.key === "/") focusField(event);
     if (!field || getBox().hidden) return;
     const options = listOptions(), current = options.findIndex((one) => one.getAttribute("aria-selected") === "true");
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {

@@ -98,7 +98,9 @@ async def schedule_report(request: ConsoleRequest) -> Response:
 def _find_problem(request: ConsoleRequest, recipients: tuple[str, ...], queues: tuple[str, ...]) -> str:
     """Return what is wrong with a form, "" if nothing is."""
     if recipients and not request.context.settings.smtp_host:
-        return request.translate("No SMTP server is set, so reports cannot be mailed. Leave the recipients empty.")
+        return request.translate(
+            "No SMTP server is configured, so reports cannot be emailed. Leave the recipients empty."
+        )
     if len(recipients) > MAX_RECIPIENTS or not all(map(is_address, recipients)):
         return request.translate("Enter up to {most} e-mail addresses, separated by commas.", most=MAX_RECIPIENTS)
     if len(queues) > MAX_QUEUES or any(len(queue) > MAX_QUEUE_LENGTH for queue in queues):
@@ -111,7 +113,7 @@ async def ask_delete_report(request: ConsoleRequest) -> Question:
     t, scope = request.translate, request.current_scope
     return Question(
         title=t("Delete the scheduled report?"),
-        consequences=(t("No further reports are created or sent. Existing reports are kept."),),
+        consequences=(t("It will no longer be created or emailed. Existing reports are kept."),),
         action=t("Delete"),
         cancel_path=f"/console/reports?{urlencode({'account': scope.name})}",
     )
