@@ -1,0 +1,70 @@
+"""Child processes that are killed: forked from a server that has imported everything, so that kills hit their work.
+
+The server is not the program itself, whose threads of an S3 client would not survive a fork.
+"""
+
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+END_SECONDS = 300  # of a child that is not killed
+
+Begin = Callable[[], None]  # a child calls it where its work begins: kills come after that
+_CONTEXT = multiprocessing.get_context("forkserver")
+
+
+class ChildStuck(RuntimeError):
+    """A child has not ended in time."""
+
+
+class Child:
+    """A process that calls `target(begin, *arguments)`, with its output appended to a log."""
+
+    def __init__(self, log: Path, target: Callable[..., None], *arguments: Any) -> None:
+        """`target` is a function at the top of its module."""
+        _CONTEXT.set_forkserver_preload([_find_module(target)])
+        self._began, began = _CONTEXT.Pipe(duplex=False)
+        self._process: BaseProcess = _CONTEXT.Process(target=_run, args=(began, log, target, arguments), daemon=True)
+        self._process.start()
+        began.close()
+        self._began.recv()
+        self._started = time.monotonic()
+
+    def kill_after(self, seconds: float) -> bool:
+        """Kill the child when it has worked for so long. Return whether it was still at work."""
+        self._process.join(max(self._started + seconds - time.monotonic(), 0))
+        if self._process.is_alive():
+            self._process.kill()
+        self._process.join()
+        self._began.close()
+        return self._process.exitcode != 0
+
+    def wait(self) -> float:
+        """Let the child end. Return the seconds of its work. Raise ChildStuck or RuntimeError."""
+        self._process.join(END_SECONDS)
+        if self._process.is_alive():
+            self._process.kill()
+            raise ChildStuck(f"{self._process.pid}")
+        if self._process.exitcode:
+            raise RuntimeError(f"a child that was not killed ended with {self._process.exitcode}")
+        self._began.close()
+        return time.monotonic() - self._started
+
+
+def _find_module(target: Callable[..., None]) -> str:
+    """Return the name of the function's module, even if that is run as a program."""
+    spec = sys.modules[target.__module__].__spec__
+    return spec.name if spec else target.__module__
+
+
+def _run(began: Connection, log: Path, target: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    with open(log, "ab", buffering=0) as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    target(lambda: began.send(True), *arguments)
