@@ -153,7 +153,9 @@ class BulkKills:
 
     def _start(self) -> Child:
         save_interval, turn = self._generator.choice(SAVE_INTERVALS), self._generator.choice(TURNS)
-        return Child(self._log, prepare_downloads, replace(self._site), self.setup.now, save_interval, turn)
+        self.setup.database.close()
+        arguments = (replace(self._site), self.setup.now, save_interval, turn)
+        return Child(self._log, prepare_downloads, *arguments, has_threads=bool(self._site.s3_url))
 
     def _compare(self, requested: str) -> None:
         view, items = self.setup.get_bulk_download(requested), self.setup.list_items(requested)
@@ -181,7 +183,9 @@ class BulkKills:
             bulk_downloads.delete(connection, self.setup.app, self.setup.user, requested)
         with self.setup.database.read_transaction() as connection:
             for table in (schema.bulk_downloads, schema.bulk_download_items, schema.orphaned_blobs):
-                self.counts["orphaned"] += connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+                self.counts["orphaned"] += connection.execute(
+                    sa.select(sa.func.count()).select_from(table)
+                ).scalar_one()
         self.counts["orphaned"] += len(self._list_files() - self._files)
         self.counts["lost"] += len(self._files - self._list_files())
 

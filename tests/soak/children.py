@@ -1,10 +1,8 @@
-"""Child processes that are killed: forked from a server that has imported everything, so that kills hit their work.
-
-The server is not the program itself, whose threads of an S3 client would not survive a fork.
-"""
+"""Child processes that are killed: forked from a process that has imported everything, so that kills hit their work."""
 
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -16,45 +14,43 @@ from typing import Any
 END_SECONDS = 300  # of a child that is not killed
 
 Begin = Callable[[], None]  # a child calls it where its work begins: kills come after that
-_CONTEXT = multiprocessing.get_context("forkserver")
-
-
-class ChildStuck(RuntimeError):
-    """A child has not ended in time."""
 
 
 class Child:
     """A process that calls `target(begin, *arguments)`, with its output appended to a log."""
 
-    def __init__(self, log: Path, target: Callable[..., None], *arguments: Any) -> None:
-        """`target` is a function at the top of its module."""
-        _CONTEXT.set_forkserver_preload([_find_module(target)])
-        self._began, began = _CONTEXT.Pipe(duplex=False)
-        self._process: BaseProcess = _CONTEXT.Process(target=_run, args=(began, log, target, arguments), daemon=True)
+    def __init__(self, log: Path, target: Callable[..., None], *arguments: Any, has_threads: bool = False) -> None:
+        """`target` is a function at the top of its module. This process must have closed its database connections.
+
+        `has_threads`: the threads of an S3 client here would not survive a fork, so a server that has imported the target forks.
+        """
+        method = "forkserver" if has_threads else "fork"
+        context: Any = multiprocessing.get_context(method)
+        if has_threads:
+            context.set_forkserver_preload([_find_module(target)])
+        self._began, began = context.Pipe(duplex=False)
+        self._process: BaseProcess = context.Process(target=_run, args=(began, log, target, arguments), daemon=True)
         self._process.start()
         began.close()
         self._began.recv()
         self._started = time.monotonic()
 
     def kill_after(self, seconds: float) -> bool:
-        """Kill the child when it has worked for so long. Return whether it was still at work."""
+        """Kill the child when it has worked for so long. Return whether it was still at work. It may be called again."""
         self._process.join(max(self._started + seconds - time.monotonic(), 0))
         if self._process.is_alive():
             self._process.kill()
         self._process.join()
         self._began.close()
-        return self._process.exitcode != 0
+        return self._process.exitcode == -signal.SIGKILL
 
     def wait(self) -> float:
-        """Let the child end. Return the seconds of its work. Raise ChildStuck or RuntimeError."""
+        """Let the child end. Return the seconds of its work. Raise RuntimeError if it fails or takes too long."""
         self._process.join(END_SECONDS)
-        if self._process.is_alive():
-            self._process.kill()
-            raise ChildStuck(f"{self._process.pid}")
-        if self._process.exitcode:
-            raise RuntimeError(f"a child that was not killed ended with {self._process.exitcode}")
-        self._began.close()
-        return time.monotonic() - self._started
+        seconds = time.monotonic() - self._started
+        if self.kill_after(0) or self._process.exitcode:
+            raise RuntimeError(f"a child ended with {self._process.exitcode} after {seconds:.0f} s")
+        return seconds
 
 
 def _find_module(target: Callable[..., None]) -> str:

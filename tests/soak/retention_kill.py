@@ -73,7 +73,7 @@ class RetentionKills:
         self._fill()
         now = NOW
         for _ in range(MAX_CHILDREN):
-            child = Child(self._site.folder / "retention.log", retain_once, replace(self._site), now)
+            child = self._start(now)
             if self.counts["kills"] < max_kills:
                 is_killed = child.kill_after(self._generator.uniform(0, self.seconds))
                 self.counts["kills"] += is_killed
@@ -83,16 +83,20 @@ class RetentionKills:
             if not is_killed and self._is_finished():
                 break
             now += self._get_pause()
-        Child(self._site.folder / "retention.log", retain_once, replace(self._site), now + HOUR).wait()
+        self._start(now + HOUR).wait()
         self._check(now)
         self._check_end()
+
+    def _start(self, now: datetime) -> Child:
+        self._site.node.database.close()
+        return Child(self._site.folder / "retention.log", retain_once, replace(self._site), now)
 
     def _run_undisturbed(self) -> dict[str, set[str]]:
         """Return the rows that an undisturbed run leaves: all of the kept months, and none of the others."""
         self._fill()
         now, is_finished = NOW, False
         while not is_finished:
-            child = Child(self._site.folder / "retention.log", retain_once, replace(self._site), now)
+            child = self._start(now)
             self._seconds.append(child.wait())
             self._check(now)
             is_finished = self._is_finished()
@@ -150,10 +154,19 @@ class RetentionKills:
         self.counts["orphaned"] += len(self._site.read_rows(schema.orphaned_blobs))
         self.counts["orphaned"] += self._count_old_partitions()
         rows = retention_rows.read_rows(self._site)
-        self.counts["wrong"] += sum(rows[name] != self._expected[name] for name in rows)
-        for months in retention_rows.read_months(self._site).values():
-            self.counts["wrong"] += sum(month < FIRST_KEPT for month in months)
+        for name in rows:
+            self._note_difference(name, rows[name] - self._expected[name], "unexpected")
+            self._note_difference(name, self._expected[name] - rows[name], "missing")
+        for name, months in retention_rows.read_months(self._site).items():
+            for month in months:
+                self._note_difference(name, months[month] if month < FIRST_KEPT else set(), "expired")
         self.counts["done"] += retention_rows.DELETED_MONTHS
+
+    def _note_difference(self, table: str, rows: set[str], kind: str) -> None:
+        """Count rows that are wrong, and print them."""
+        self.counts["wrong"] += len(rows)
+        if rows:
+            print(f"{kind} rows of {table}, as {min(rows)[:500]}", file=sys.stderr, flush=True)
 
     def _count_old_partitions(self) -> int:
         if not self._site.url:
