@@ -39,7 +39,7 @@ from tests.blobs import s3_locations
 from tests.db import sample_rows
 from tests.db.sample_rows import MINUTE, NOW
 from tests.servers import S3_KEYS
-from tests.soak.children import Begin, Child
+from tests.soak.children import Begin, Child, KillWindow
 from tests.workers.bulk.bulk_download_setup import BulkDownloadSetup
 
 RECORDINGS = 120
@@ -121,7 +121,7 @@ class BulkKills:
         self._requested_at, self._log = self.setup.now, site.folder / "workers.log"
         self._files = self._list_files()
         first = self._request()
-        self.seconds = self._start().wait()
+        self.window = KillWindow(self._start().wait())
         self._expected_items, self._expected_zip = self.setup.list_items(first), self._hash_zip(first)
         assert len({item.file_name for item in self._expected_items}) == len(self._expected_items) == RECORDINGS
         self._delete(first)
@@ -136,7 +136,7 @@ class BulkKills:
             if self.counts["kills"] >= max_kills:
                 child.wait()
             else:
-                self.counts["kills"] += child.kill_after(self._generator.uniform(0, self.seconds))
+                self.counts["kills"] += self.window.kill(child, self._generator)
                 is_deleted = self._generator.random() < 0.02
             self.setup.now += 2 * MINUTE  # so that its lease ends
             if is_deleted:
@@ -202,7 +202,7 @@ def run(folder: Path, kills: int, seed: int, url: str = "", s3_url: str = "") ->
     site.node.database.close()
     counts = {name: work.counts[name] for name in ("kills", "done", "deleted_midway", "told_again", *VIOLATIONS)}
     counts["untold"] += counts["told_again"]
-    return {"seconds": round(work.seconds, 3), **counts}
+    return {"seconds": round(work.window.seconds, 3), **counts}
 
 
 def main() -> None:

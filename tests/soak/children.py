@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import random
 import signal
 import sys
 import time
@@ -34,10 +35,12 @@ class Child:
         began.close()
         self._began.recv()
         self._started = time.monotonic()
+        self.seconds = 0.0  # of its work, once it has ended
 
     def kill_after(self, seconds: float) -> bool:
         """Kill the child when it has worked for so long. Return whether it was still at work. It may be called again."""
         self._process.join(max(self._started + seconds - time.monotonic(), 0))
+        self.seconds = self.seconds or time.monotonic() - self._started
         if self._process.is_alive():
             self._process.kill()
         self._process.join()
@@ -46,11 +49,23 @@ class Child:
 
     def wait(self) -> float:
         """Let the child end. Return the seconds of its work. Raise RuntimeError if it fails or takes too long."""
-        self._process.join(END_SECONDS)
-        seconds = time.monotonic() - self._started
-        if self.kill_after(0) or self._process.exitcode:
-            raise RuntimeError(f"a child ended with {self._process.exitcode} after {seconds:.0f} s")
-        return seconds
+        if self.kill_after(END_SECONDS) or self._process.exitcode:
+            raise RuntimeError(f"a child ended with {self._process.exitcode} after {self.seconds:.0f} s")
+        return self.seconds
+
+
+class KillWindow:
+    """The time within which children are killed: that of their work, which changes with the load of the machine."""
+
+    def __init__(self, seconds: float) -> None:
+        """`seconds` is the time of an undisturbed child."""
+        self.seconds = seconds
+
+    def kill(self, child: Child, generator: random.Random) -> bool:
+        """Kill a child at a random moment. Return whether it was still at work."""
+        is_killed = child.kill_after(generator.uniform(0, self.seconds))
+        self.seconds = 1.02 * self.seconds if is_killed else max(child.seconds, 0.8 * self.seconds)
+        return is_killed
 
 
 def _find_module(target: Callable[..., None]) -> str:

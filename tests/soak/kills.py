@@ -24,6 +24,7 @@ from tests.cli.command import ROOT
 KILLS = 85  # of a subject on one database
 EXPORTS_PER_KILL = 10
 MAX_SECONDS = 3 * 3600  # of one program
+MAX_ERROR_LENGTH = 5000  # characters that a failed program wrote
 DATABASES = ("SQLite", "PostgreSQL")
 FIGURES = ("kills", "done", "lost", "wrong", "untold", "orphaned")
 
@@ -156,9 +157,11 @@ def _run_program(subject: Subject, database: str, run: KillRun) -> KillRow:
         )
         results = json.loads(done.stdout)
     except (subprocess.TimeoutExpired, ValueError) as error:
-        text = done.stderr[-3000:] if isinstance(error, ValueError) else ""
+        text = done.stderr[-MAX_ERROR_LENGTH:] if isinstance(error, ValueError) else ""
         return KillRow(**shared, figures={}, failure=f"{type(error).__name__} {text}")
     print(json.dumps({**shared, **results}), file=sys.stderr, flush=True)
+    if done.returncode:
+        print(done.stderr[-MAX_ERROR_LENGTH:], file=sys.stderr, flush=True)
     names = {"kills": ("kills",), **subject.figures}
     return KillRow(
         **shared, figures={figure: sum(int(results[name]) for name in names.get(figure, ())) for figure in FIGURES}
@@ -170,9 +173,12 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--kills", type=int, default=KILLS, help=f"of a subject on one database; default: {KILLS}")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--subject", action="append", choices=[subject.name for subject in SUBJECTS])
+    parser.add_argument(
+        "--subject", action="append", choices=[subject.name for subject in SUBJECTS], help="default: all"
+    )
     options = parser.parse_args()
-    subjects = tuple(subject for subject in SUBJECTS if subject.name in (options.subject or (subject.name,)))
+    by_name = {subject.name: subject for subject in SUBJECTS}
+    subjects = tuple(by_name[name] for name in options.subject or by_name)
     print(f"| {' | '.join(('subject', 'database', *FIGURES))} |\n|{'---|' * 8}", flush=True)
     is_good = True
     with servers.run_postgres() as postgres_url:

@@ -30,7 +30,7 @@ from ccfs.workers.storage import mover
 from ccfs.workers.storage.mover import BlobMover
 from tests.ingest.ingest_site import AK, IngestSite
 from tests.soak import retention_rows
-from tests.soak.children import Begin, Child
+from tests.soak.children import Begin, Child, KillWindow
 from tests.soak.retention_rows import FIRST_KEPT, KEPT_MONTHS, NOW
 from tests.workers.maintenance.steered_time import HOUR, MARKED, SteeredTime
 
@@ -62,11 +62,7 @@ class RetentionKills:
             self._app = tenants.get_app_by_ak(connection, AK)
         self._seconds: list[float] = []
         self._expected = self._run_undisturbed()
-
-    @property
-    def seconds(self) -> float:
-        """The longest time of an undisturbed process."""
-        return max(self._seconds)
+        self.window = KillWindow(max(self._seconds))
 
     def run_cycle(self, max_kills: int) -> None:
         """Let all months expire in processes that are killed."""
@@ -75,7 +71,7 @@ class RetentionKills:
         for _ in range(MAX_CHILDREN):
             child = self._start(now)
             if self.counts["kills"] < max_kills:
-                is_killed = child.kill_after(self._generator.uniform(0, self.seconds))
+                is_killed = self.window.kill(child, self._generator)
                 self.counts["kills"] += is_killed
             else:
                 is_killed = child.wait() < 0
@@ -183,7 +179,10 @@ def run(folder: Path, kills: int, seed: int, url: str = "") -> dict[str, Any]:
     while work.counts["kills"] < kills:
         work.run_cycle(kills)
     site.node.database.close()
-    return {"seconds": round(work.seconds, 3), **{name: work.counts[name] for name in ("kills", "done", *VIOLATIONS)}}
+    return {
+        "seconds": round(work.window.seconds, 3),
+        **{name: work.counts[name] for name in ("kills", "done", *VIOLATIONS)},
+    }
 
 
 def main() -> None:
