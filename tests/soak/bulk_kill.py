@@ -173,7 +173,7 @@ class BulkKills:
             return ""
         stream = build_zip_stream(self._site.context, self.setup.app, view, view.zip_summary)
         digest = hashlib.sha256()
-        for chunk in stream.chunks(0, stream.size):
+        for chunk in stream.chunks(0, view.zip_summary.size):
             digest.update(chunk)
         return digest.hexdigest()
 

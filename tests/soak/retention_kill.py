@@ -1,6 +1,6 @@
 """Kills retention and the deletion of its files at random moments, and compares what is left with that of an undisturbed run.
 
-    python -m tests.soak.retention_kill FOLDER [--kills N] [--seed N] [--url URL]
+    python -m tests.soak.retention_kill FOLDER [--kills N] [--rows N] [--seed N] [--url URL]
 
 Each cycle adds rows and files of seven months, of which four expire. One process after another marks, deletes and is killed,
 each an hour later by a given clock, until an undisturbed one finds nothing to do. After each kill, the kept months must be
@@ -34,6 +34,7 @@ from tests.soak.children import Begin, Child, KillWindow
 from tests.soak.retention_rows import FIRST_KEPT, KEPT_MONTHS, NOW
 from tests.workers.maintenance.steered_time import HOUR, MARKED, SteeredTime
 
+ROWS = 8  # of each table in a month
 BATCH_ROWS = 3  # deleted in one transaction
 MAX_CHILDREN = 100  # of one cycle
 CLOCK_BOUND = timedelta(days=9)
@@ -56,7 +57,8 @@ def retain_once(begin: Begin, site: IngestSite, now: datetime) -> None:
 class RetentionKills:
     """Cycles of retention in one site, in processes that are killed."""
 
-    def __init__(self, site: IngestSite, seed: int) -> None:
+    def __init__(self, site: IngestSite, seed: int, rows: int) -> None:
+        self._rows_per_month = rows
         self._site, self._generator, self.counts = site.prepare(), random.Random(seed), Counter[str]()
         with site.node.database.read_transaction() as connection:
             self._app = tenants.get_app_by_ak(connection, AK)
@@ -108,7 +110,7 @@ class RetentionKills:
                 connection.execute(sa.delete(schema.METADATA.tables[name]))
         for name in self._site.read_files():
             disk.delete(name)
-        retention_rows.add_rows(self._site.node, self._app)
+        retention_rows.add_rows(self._site.node, self._app, self._rows_per_month)
         self._added = retention_rows.read_months(self._site)
 
     def _get_pause(self) -> timedelta:
@@ -172,10 +174,10 @@ class RetentionKills:
         return sum(month < FIRST_KEPT for of_table in months for month in of_table)
 
 
-def run(folder: Path, kills: int, seed: int, url: str = "") -> dict[str, Any]:
+def run(folder: Path, kills: int, seed: int, url: str = "", rows: int = ROWS) -> dict[str, Any]:
     """Return counts over so many kills."""
     site = IngestSite(folder, url)
-    work = RetentionKills(site, seed)
+    work = RetentionKills(site, seed, rows)
     while work.counts["kills"] < kills:
         work.run_cycle(kills)
     site.node.database.close()
@@ -189,10 +191,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--rows", type=int, default=ROWS, help="of each table in a month")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--url", default="", help="of an empty PostgreSQL database; default: SQLite in the folder")
     options = parser.parse_args()
-    results = run(options.folder, options.kills, options.seed, options.url)
+    results = run(options.folder, options.kills, options.seed, options.url, options.rows)
     print(json.dumps(results))
     sys.exit(any(results[name] for name in VIOLATIONS))
 

@@ -28,29 +28,28 @@ NOW = datetime(2026, 5, 4, 8, 30, tzinfo=UTC)
 MONTHS = (199905, 202512, 202601, 202602, 202603, 202604, 202605)  # 1999 has no partition of its own
 KEPT_MONTHS = 2  # before this one
 FIRST_KEPT = 202603
-ROWS_PER_MONTH = 8
 _BY_MONTH = ("annotations", "waveforms", "recording_sources")  # tables with the month of their recording
 TABLES = (*AGE_COLUMNS, "daily_statistics", "search_keys", *_BY_MONTH)
 EMPTIED_TABLES = (*TABLES, "audit_log", "clock_times", "retention_marks", "orphaned_blobs", "lost_blobs")
 DELETED_MONTHS = sum(month < FIRST_KEPT for month in MONTHS)
 
 
-def add_rows(node: Node, app: App) -> None:
-    """Add rows and files of all months, and count their statistics."""
+def add_rows(node: Node, app: App, per_month: int) -> None:
+    """Add rows and files of all months, at least two of each, and count their statistics."""
     with node.database.write_transaction() as connection:
-        for number, begin in enumerate(_iter_instants()):
+        for number, begin in enumerate(_iter_instants(per_month)):
             _add_recording(node, connection, app, number, begin)
             _add_call(connection, app, number, begin)
     while update_call_statistics(node.database) or update_daily_statistics(node.database, NOW):
         pass
 
 
-def _iter_instants() -> Iterator[datetime]:
+def _iter_instants(count: int) -> Iterator[datetime]:
     """Yield instants of each month, the first one and the last minute included."""
     for month in MONTHS:
-        first, last = (partition_month.month_start(partition_month.add_months(month, count)) for count in (0, 1))
+        first, last = (partition_month.month_start(partition_month.add_months(month, months)) for months in (0, 1))
         last = min(last, NOW) - timedelta(minutes=1)
-        yield from (first + (last - first) / (ROWS_PER_MONTH - 1) * number for number in range(ROWS_PER_MONTH))
+        yield from (first + (last - first) / (count - 1) * number for number in range(count))
 
 
 def _add_recording(node: Node, connection: Connection, app: App, number: int, begin: datetime) -> None:
@@ -75,7 +74,7 @@ def _add_recording(node: Node, connection: Connection, app: App, number: int, be
 
 
 def _add_call(connection: Connection, app: App, number: int, begin: datetime) -> None:
-    owner = {"account_id": ACCOUNT_ID, "cc_id": "1", "vdn_id": "17"}
+    owner: dict[str, Any] = {"account_id": ACCOUNT_ID, "cc_id": "1", "vdn_id": "17"}
     call, end = f"call-{number}", begin + timedelta(seconds=30)
     cdr = Cdr(
         **owner,
