@@ -218,6 +218,7 @@ def run(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         "seconds": round(seconds),
         "answered": len(answered),
         "callbacks": len(callbacks),
+        "announced": len(ids),
         "repeated": len(callbacks) - len(ids),
         "lost": len(set(answered) - ids.keys()),
         "with_several_ids": sum(len(webhook_ids) > 1 for webhook_ids in ids.values()),

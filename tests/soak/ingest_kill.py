@@ -147,7 +147,7 @@ def run(folder: Path, kills: int, seed: int, url: str) -> dict[str, Any]:
     violations = {name: counts[name] for name in ("torn", "absent", "twice", "shared", "orphans", "unequal")}
     return {
         "kills": kills,
-        "ended": counts["ended"],
+        "ended": counts["ended"] + 1,  # with the last one
         "seed": seed,
         **ingested,
         "max_orphans": max_orphans,

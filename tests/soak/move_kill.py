@@ -12,33 +12,40 @@ import hashlib
 import json
 import os
 import random
-import signal
-import subprocess
 import sys
 import time
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from ccfs import settings
+from ccfs.cli import main as ccfs
 from ccfs.db.system.storage import locations
 from ccfs.db.tenant import recordings
 from ccfs.model.identity.tenancy import App
 from ccfs.model.recordings.recording import Recording
 from ccfs.server.node import Node
+from ccfs.workers.storage import mover
 from tests.blobs import s3_locations
-from tests.cli.command import ROOT
 from tests.db import sample_rows
 from tests.servers import S3_KEYS
+from tests.soak.children import END_SECONDS, Begin, Child
 
 LEASE_SECONDS = 1.5
+MAX_SECONDS = 2.5  # from the start of a round to its kills
 FILES = 30  # 60 MB per round: the tests' S3 service has 5 GB and frees deleted space late
 FILE_SIZES = (0, 10, 60_000, 900_000, 9 << 20)  # the last one is a multipart upload
-MOVER_PROGRAM = (
-    "import sys; from datetime import timedelta; from ccfs.workers.storage import mover;"
-    f"mover.COPY_LEASE = mover.ORPHAN_LEASE = timedelta(seconds={LEASE_SECONDS}); mover.BATCH_SIZE = 4;"
-    "from ccfs.cli import main; main()"
-)
+
+
+def move_files(begin: Begin, environment: dict[str, str], source: str, target: str) -> None:
+    """Run `ccfs location move` with short leases. Runs in a child."""
+    os.environ.update(environment)
+    mover.COPY_LEASE = mover.ORPHAN_LEASE = timedelta(seconds=LEASE_SECONDS)
+    mover.BATCH_SIZE = 4
+    sys.argv = ["ccfs", "location", "move", "--from", source, "--to", target, "--json"]
+    begin()
+    ccfs()
 
 
 class MoverSetup:
@@ -51,7 +58,7 @@ class MoverSetup:
         self.folder, self.bucket = folder, s3_locations.make_location_config(s3_url)
         self.node = Node(settings.load_settings({}, data=folder, **options))
         self.environment = {f"CCFS_{name.upper()}": str(value) for name, value in options.items()}
-        self.environment |= {"CCFS_DATA": str(folder), "PYTHONPATH": str(ROOT / "src"), "PATH": os.environ["PATH"]}
+        self.environment["CCFS_DATA"] = str(folder)
         with self.node.database.write_transaction() as connection:
             locations.add(connection, self.bucket)
             self.app: App = sample_rows.add_app(connection)
@@ -65,11 +72,9 @@ class MoverSetup:
             with self.node.database.write_transaction() as connection:
                 recordings.add(connection, self.app, replace(recording, blob=blob), sample_rows.NOW)
 
-    def start_mover(self, source: str, target: str) -> subprocess.Popen[bytes]:
+    def start_mover(self, source: str, target: str) -> Child:
         """Start a mover."""
-        command = [sys.executable, "-c", MOVER_PROGRAM, "location", "move", "--from", source, "--to", target, "--json"]
-        with open(self.folder / "movers.log", "ab") as log:
-            return subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
+        return Child(self.folder / "movers.log", move_files, self.environment, source, target, has_threads=True)
 
     def find_broken_keys(self) -> list[str]:
         """Return keys of rows whose blob is missing or incomplete."""
@@ -106,23 +111,29 @@ def run(folder: Path, s3_url: str, files: int, kills: int, seed: int, url: str =
     generator = random.Random(seed)
     setup = MoverSetup(folder, s3_url, url)
     setup.add_recordings(files, generator)
-    directions, killed, broken = [("0", "1"), ("1", "0")], 0, 0
+    directions, killed, broken, moved = [("0", "1"), ("1", "0")], 0, 0, 0
     while killed < kills:
         source, target = directions[generator.random() < 0.5]
+        before = setup.count_not_moved()
         movers = [setup.start_mover(source, target), setup.start_mover(source, target)]
-        time.sleep(generator.uniform(0.3, 5))
-        for mover in movers[: generator.choice((1, 1, 2))]:
-            killed += mover.poll() is None
-            mover.send_signal(signal.SIGKILL)
-        for mover in movers:
-            mover.wait(120)
+        seconds = generator.uniform(0, MAX_SECONDS)
+        for child in movers[: generator.choice((1, 1, 2))]:
+            killed += child.kill_after(seconds)
+        for child in movers:
+            child.kill_after(END_SECONDS)
         broken += len(setup.find_broken_keys())
+        moved += abs(setup.count_not_moved() - before)
     for _ in range(10):  # the rest is moved and deleted after the leases have expired
         time.sleep(LEASE_SECONDS)
-        setup.start_mover("0", "1").wait(300)
+        setup.start_mover("0", "1").wait()
         if not (setup.count_not_moved() or setup.count_orphans()):
             break
-    result: dict[str, Any] = {"files": files, "kills": killed, "broken": broken + len(setup.find_broken_keys())}
+    result: dict[str, Any] = {
+        "files": files,
+        "kills": killed,
+        "moved": moved,
+        "broken": broken + len(setup.find_broken_keys()),
+    }
     result |= {"not_moved": setup.count_not_moved(), "orphans": setup.count_orphans()}
     setup.node.database.close()
     return result

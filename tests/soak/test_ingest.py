@@ -1,4 +1,4 @@
-"""The long runs of ingest and uploads, with their results on stdout; tests/ingest/test_kill.py has short ones."""
+"""The long runs of ingest, with their results on stdout; tests/ingest/test_kill.py has short ones, kills.py those that are killed."""
 
 import json
 from pathlib import Path
@@ -11,21 +11,6 @@ from tests.ingest.test_kill import run_soak
 def print_result(results: object, capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print("\n" + json.dumps(results))
-
-
-def test_an_ingest_killed_a_hundred_times_is_complete(
-    tmp_path: Path, database_url: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    url = database_url if database_url.startswith("postgresql") else ""
-    results = run_soak("ingest_kill", tmp_path, 100, 1, url)
-    print_result(results, capsys)
-    assert results
-
-
-def test_a_server_killed_thirty_times_keeps_all_uploads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    results = run_soak("upload_kill", tmp_path, 30, 1)
-    print_result(results, capsys)
-    assert results
 
 
 def test_an_ingest_of_a_million_lines_needs_little_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,11 +9,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import sqlalchemy as sa
 
+from ccfs.db import schema
 from ccfs.db.engine import Database
 from ccfs.db.system import tenants
 from ccfs.db.tenant.calls import agent_operations, cdrs
-from ccfs.db.tenant.calls.statistics import daily_statistics, period_statistics
+from ccfs.db.tenant.calls.statistics import call_statistics, daily_statistics, period_statistics
 from ccfs.model.calls.agent_operation import AgentOperation, AgentOperationType
 from ccfs.model.calls.call import Direction
 from ccfs.model.calls.cdr import LAST_LEG, Cdr, DeviceType
@@ -228,3 +230,19 @@ def test_a_changed_zone_counts_the_days_again(database: Database, app: App) -> N
             for window in windows
         ]
     assert found == [0, 1]
+
+
+def test_statistics_of_a_deleted_month_go_with_its_last_day(database: Database, app: App) -> None:
+    month = datetime(2026, 3, 1, tzinfo=UTC)
+    begins = [month - timedelta(hours=1), month, month + timedelta(hours=25)]
+    with database.write_transaction() as connection:
+        sample_rows.add_account(connection, app, "100", 8, "UTC")
+        shared: dict[str, Any] = {"account_id": "100", "cc_id": "1", "vdn_id": "8"}
+        rows = [Cdr(**shared, call_id=f"{begin}", begin=begin, source_key=f"{begin}") for begin in begins]
+        cdrs.add(connection, app, rows)
+    compute_all(database, month + timedelta(days=9))
+    with database.write_transaction() as connection:
+        call_statistics.delete_before(connection, app, month)
+        for table in (schema.call_statistics, schema.daily_statistics):
+            kept = connection.execute(sa.select(table.c.begin).order_by(table.c.begin)).scalars().all()
+            assert kept == [month, month + timedelta(hours=25 if table is schema.call_statistics else 24)]

@@ -82,10 +82,10 @@ def delete_account(connection: Connection, app: App, account_id: str) -> None:
 
 
 def delete_before(connection: Connection, app: App, before: datetime) -> None:
-    """Delete the days of the app's accounts that ended before an instant."""
+    """Delete the days of the app's accounts that ended by an instant."""
     accounts = sa.select(schema.accounts.c.account_id).where(schema.accounts.c.app == app.id)
     is_own = (_TABLE.c.app == app.id) & _TABLE.c.account_id.in_(accounts)
-    connection.execute(sa.delete(_TABLE).where(is_own, _TABLE.c.end < before))
+    connection.execute(sa.delete(_TABLE).where(is_own, _TABLE.c.end <= before))
 
 
 def save_day(connection: Connection, app: App, day: StaleDay, groups: GroupedStatistics, times: TimesByQueue) -> None:
