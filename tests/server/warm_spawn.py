@@ -30,14 +30,14 @@ def prepare() -> str:
         ours.close()
         return _wait_for_spawn(theirs)
     theirs.close()
-    _Parent(ours, child).replace_spawn()
+    _Parent(ours.detach(), child).replace_spawn()
     return ""
 
 
 class _Parent:
-    """The side of the server."""
+    """The side of the server. It has the number of its socket's descriptor only: a server that spawns nothing never closes it."""
 
-    def __init__(self, line: socket.socket, child: int) -> None:
+    def __init__(self, line: int, child: int) -> None:
         self._line, self._child = line, child
 
     def replace_spawn(self) -> None:
@@ -56,8 +56,8 @@ class _Parent:
             "environment": dict(os.environ),
             "limit": resource.getrlimit(resource.RLIMIT_NOFILE),
         }
-        socket.send_fds(self._line, [json.dumps(message).encode() + b"\n"], numbers)
-        self._line.close()
+        with socket.socket(fileno=self._line) as line:
+            socket.send_fds(line, [json.dumps(message).encode() + b"\n"], numbers)
         return self._child
 
 
