@@ -135,8 +135,10 @@ def find_import_violations(package: str, tree: ast.Module) -> Iterator[str]:
                 if (package, module) not in IMPORTS_INSIDE_FUNCTIONS:
                     yield f"{line}: {module} is imported inside a function"
     for node in list_nodes(tree):
-        name = getattr(node, "id", getattr(node, "attr", ""))  # to unparse every node takes long
-        if name in {"__import__", "import_module"} and ast.unparse(node) in {"__import__", "importlib.import_module"}:
+        if not isinstance(node, ast.Name | ast.Attribute):
+            continue
+        last = node.id if isinstance(node, ast.Name) else node.attr  # to unparse every node takes long
+        if last in {"__import__", "import_module"} and ast.unparse(node) in {"__import__", "importlib.import_module"}:
             yield f"{node.lineno}: imports by a name that a reader cannot see"
 
 

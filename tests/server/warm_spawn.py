@@ -13,17 +13,18 @@ import resource
 import socket
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 FIRST_FREE = 200  # number of descriptor above those that a spawned process is passed
 MAX_DESCRIPTORS = 20
 MAX_BYTES = 1 << 20
 
-_spawn = multiprocessing.util.spawnv_passfds  # type: ignore[attr-defined]
+_spawn = multiprocessing.util.spawnv_passfds
 
 
 def prepare() -> str:
     """Fork the process for the first spawn; return in the fork, once it is needed, the text of its program, else an empty text."""
-    if os.environ.get("CCFS_WORKERS", "1") != "1":
+    if sys.argv[1:2] != ["serve"] or os.environ.get("CCFS_WORKERS", "1") != "1":
         return ""
     ours, theirs = socket.socketpair()
     if (child := os.fork()) == 0:
@@ -42,14 +43,14 @@ class _Parent:
 
     def replace_spawn(self) -> None:
         """Let the fork be what multiprocessing spawns next."""
-        multiprocessing.util.spawnv_passfds = self._spawn_child  # type: ignore[attr-defined]
+        multiprocessing.util.spawnv_passfds = self._spawn_child
 
-    def _spawn_child(self, path: bytes, arguments: Sequence[str | bytes], passed: Sequence[int]) -> int:
-        texts = [os.fsdecode(argument) for argument in arguments]
+    def _spawn_child(self, path: bytes, args: Sequence[Any], passfds: Sequence[int]) -> int:
+        texts = [os.fsdecode(argument) for argument in args]
         if "--multiprocessing-fork" not in texts:  # multiprocessing's own helper
-            return int(_spawn(path, arguments, passed))
-        multiprocessing.util.spawnv_passfds = _spawn  # type: ignore[attr-defined]
-        numbers = sorted(map(int, passed))
+            return int(_spawn(path, args, passfds))
+        multiprocessing.util.spawnv_passfds = _spawn
+        numbers = sorted(map(int, passfds))
         message = {
             "program": texts[texts.index("-c") + 1],
             "descriptors": numbers,
