@@ -1,12 +1,20 @@
-"""Work of other processes in the tests of this folder, one function per task; `run_in_processes` starts them together."""
+"""Work of other processes in the tests of this folder, one function per task; `run_in_processes` starts them together.
 
+They are forks of one process that has imported the program, which takes a second, and has opened nothing.
+"""
+
+import atexit
 import json
 import multiprocessing
 import os
 import subprocess
 import sys
 import time
+import traceback
 from datetime import UTC, datetime
+from functools import cache
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +26,32 @@ from ccfs.db.system.storage import locations
 
 ROOT = Path(__file__).parents[2]
 _FORK = multiprocessing.get_context("fork")  # of a process that has imported everything and opened nothing
+TIMEOUT_SECONDS = 120
 
 
 def run_in_processes(count: int, task: str, *arguments: object) -> list[Any]:
     """Return the results of `count` processes, which wait for each other to begin. One that fails fails the test."""
-    command = [sys.executable, "-m", "tests.db.child_processes", str(count), task, *map(str, arguments)]
-    environment = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stderr
-    results: list[Any] = json.loads(done.stdout)
+    parent = _start_parent()
+    assert parent.stdin
+    assert parent.stdout
+    parent.stdin.write(json.dumps({"count": count, "task": task, "arguments": [*map(str, arguments)]}) + "\n")
+    parent.stdin.flush()
+    answer = json.loads(parent.stdout.readline())
+    assert answer["error"] == "", answer["error"]
+    results: list[Any] = answer["results"]
     return results
+
+
+@cache
+def _start_parent() -> subprocess.Popen[str]:
+    """Start the process that forks; it exits when its standard input ends."""
+    environment = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+    command = [sys.executable, "-m", "tests.db.child_processes"]
+    parent = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    atexit.register(parent.communicate)
+    return parent
 
 
 def upgrade_at(url: str) -> list[str]:
@@ -78,12 +102,31 @@ def node_keys(folder: str) -> list[str]:
     return list(load_or_create_keys(Path(folder)))
 
 
-def _run_task(_number: int) -> Any:
-    _GATE.wait()
-    return globals()[sys.argv[2]](*sys.argv[3:])
+def _run_task(gate: Barrier, task: str, arguments: list[str], results: Connection) -> None:
+    gate.wait(TIMEOUT_SECONDS)
+    try:
+        results.send((globals()[task](*arguments), ""))
+    except BaseException:  # noqa: BLE001  its text is the answer
+        results.send((None, traceback.format_exc()))
+
+
+def _fork_for(count: int, task: str, arguments: list[str]) -> dict[str, Any]:
+    """Return the results of the forks and the text of their failures."""
+    gate, pipes = _FORK.Barrier(count), [_FORK.Pipe(duplex=False) for _ in range(count)]
+    children = [_FORK.Process(target=_run_task, args=(gate, task, arguments, writer)) for _, writer in pipes]
+    for child in children:
+        child.start()
+    answers = [
+        reader.recv() if reader.poll(TIMEOUT_SECONDS) else (None, f"{task} takes too long") for reader, _ in pipes
+    ]
+    for child in children:
+        child.join(TIMEOUT_SECONDS)
+    return {
+        "results": [result for result, _ in answers],
+        "error": "\n".join(filter(None, (text for _, text in answers))),
+    }
 
 
 if __name__ == "__main__":
-    _GATE = _FORK.Barrier(int(sys.argv[1]))
-    with _FORK.Pool(int(sys.argv[1])) as pool:
-        print(json.dumps(pool.map(_run_task, range(int(sys.argv[1])), chunksize=1)))
+    for line in sys.stdin:
+        print(json.dumps(_fork_for(**json.loads(line))), flush=True)

@@ -6,10 +6,11 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.house.source import PACKAGE, list_python_files, parse_file
+from tests.house.source import PACKAGE, list_nodes, list_python_files, parse_file
 
 METHODS = frozenset({"match", "search", "fullmatch", "sub", "subn", "split", "findall", "finditer"})
 
@@ -37,7 +38,7 @@ def find_patterns() -> list[UsedPattern | UnknownPattern]:
 
 def find_patterns_of_module(file: Path) -> list[UsedPattern | UnknownPattern]:
     tree = parse_file(file)
-    if not any(isinstance(node, ast.Name) and node.id == "re" for node in ast.walk(tree)):
+    if not any(isinstance(node, ast.Name) and node.id == "re" for node in list_nodes(tree)):
         return []
     relative = file.relative_to(PACKAGE)
     module = importlib.import_module(".".join(["ccfs", *relative.with_suffix("").parts]).removesuffix(".__init__"))
@@ -46,7 +47,7 @@ def find_patterns_of_module(file: Path) -> list[UsedPattern | UnknownPattern]:
 
 def _find_calls(tree: ast.Module, path: str, namespace: dict[str, Any]) -> Iterator[UsedPattern | UnknownPattern]:
     names, functions = _map_assigned_names(tree), _map_functions(tree)
-    for call in ast.walk(tree):
+    for call in list_nodes(tree):
         if not _is_call_of_re(call):
             continue
         assert isinstance(call, ast.Call)
@@ -81,7 +82,7 @@ def _compile(call: ast.Call, namespace: dict[str, Any]) -> re.Pattern[Any]:
 def _map_assigned_names(tree: ast.Module) -> dict[ast.AST, str]:
     """The name that each expression of a module is assigned to, as a whole or in a part."""
     names: dict[ast.AST, str] = {}
-    for node in ast.walk(tree):
+    for node in list_nodes(tree):
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value and isinstance(target, ast.Name):
             names |= dict.fromkeys(ast.walk(node.value), target.id)
@@ -89,24 +90,25 @@ def _map_assigned_names(tree: ast.Module) -> dict[ast.AST, str]:
 
 
 def _map_functions(tree: ast.Module) -> dict[ast.AST, str]:
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    functions = [node for node in list_nodes(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     return {node: function.name for function in functions for node in ast.walk(function)}
 
 
 def _list_methods(tree: ast.Module, name: str) -> tuple[str, ...]:
     """The methods that the pattern of a name is used with: in its module; of a public name, also in other modules."""
     trees = [tree] if name.startswith("_") else [parse_file(file) for file in list_python_files(PACKAGE)]
-    return tuple(sorted({method for one in trees for method in _map_methods(one)[name]}))
+    return tuple(sorted({method for one in trees for method in _map_methods(one).get(name, ())}))
 
 
+@cache
 def _map_methods(tree: ast.Module) -> dict[str, set[str]]:
     """The methods that are used of each name, directly or through the variable of a loop over it."""
     methods: dict[str, set[str]] = defaultdict(set)
-    for node in ast.walk(tree):
+    for node in list_nodes(tree):
         if isinstance(node, ast.Attribute) and node.attr in METHODS:
             owner = node.value
             methods[owner.id if isinstance(owner, ast.Name) else getattr(owner, "attr", "")].add(node.attr)
-    for node in ast.walk(tree):
+    for node in list_nodes(tree):
         if isinstance(node, ast.For | ast.comprehension) and isinstance(node.target, ast.Name):
             for part in ast.walk(node.iter):
                 if isinstance(part, ast.Name):

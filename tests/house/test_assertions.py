@@ -1,11 +1,8 @@
 """Every test asserts something: itself, or by a helper whose name says so."""
 
 import ast
-from pathlib import Path
 
-import pytest
-
-from tests.house.source import ROOT, get_relative_name, list_python_files, parse_file
+from tests.house.source import ROOT, find_in_files, list_python_files, parse_file
 
 ASSERTING_PREFIXES = ("assert_", "expect", "wait_until")  # helpers that fail
 ASSERTING_CALLS = {"raises", "fail"}  # of pytest
@@ -32,9 +29,8 @@ def find_tests_without_assertion(tree: ast.Module) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("file", FILES, ids=get_relative_name)
-def test_every_test_asserts_something(file: Path) -> None:
-    assert find_tests_without_assertion(parse_file(file)) == []
+def test_every_test_asserts_something() -> None:
+    assert find_in_files(FILES, lambda file: find_tests_without_assertion(parse_file(file))) == {}
 
 
 def test_a_test_without_an_assertion_is_found() -> None:

@@ -3,11 +3,10 @@
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.house.source import PACKAGE, get_relative_name, list_python_files, parse_file
+from tests.house.source import PACKAGE, find_in_files, get_relative_name, list_python_files, parse_file
 
 FILES = list_python_files(PACKAGE)
 
@@ -87,9 +86,8 @@ def test_no_class_name_is_defined_in_two_files() -> None:
     assert find_repeated_classes({get_relative_name(file): parse_file(file) for file in FILES}) == {}
 
 
-@pytest.mark.parametrize("file", FILES, ids=get_relative_name)
-def test_no_public_function_is_named_by_a_bare_participle(file: Path) -> None:
-    assert find_participles(parse_file(file)) == []
+def test_no_public_function_is_named_by_a_bare_participle() -> None:
+    assert find_in_files(FILES, lambda file: find_participles(parse_file(file))) == {}
 
 
 def test_a_repeated_class_name_is_found() -> None:

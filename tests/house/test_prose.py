@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ccfs.settings import Settings
-from tests.house.source import PACKAGE, ROOT, get_relative_name, list_python_files, parse_file
+from tests.house.source import PACKAGE, ROOT, find_in_files, list_nodes, list_python_files, parse_file
 
 BANNED = re.compile(
     r"\blet go\b|\blets? \w+ go\b|\btaken? in\b|\blies\b|\bstands\b|\btold\b|\bpatience\b|\blives here\b|\bnothing else\b|"
@@ -38,7 +38,7 @@ def find_banned(text: str, *, is_docstring: bool = False) -> list[str]:
 
 def iter_docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Line and text of each docstring of a file."""
-    for node in ast.walk(tree):
+    for node in list_nodes(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             text = ast.get_docstring(node)
             if text:
@@ -47,7 +47,7 @@ def iter_docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 def iter_texts(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Line and text of each string with a blank: messages of logs, errors and commands, texts of the console, tables of texts."""
-    for node in ast.walk(tree):
+    for node in list_nodes(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
             yield node.lineno, node.value
 
@@ -57,22 +57,27 @@ def drop_code(page: str) -> str:
     return re.sub(r"```.*?```|`[^`\n]*`", "", page, flags=re.DOTALL)
 
 
-@pytest.mark.parametrize("file", FILES, ids=get_relative_name)
-def test_docstrings_use_the_words_of_the_field(file: Path) -> None:
-    docstrings = iter_docstrings(parse_file(file))
-    found = [f"{line}: {word}" for line, text in docstrings for word in find_banned(text, is_docstring=True)]
-    assert found == []
+def test_docstrings_use_the_words_of_the_field() -> None:
+    def find(file: Path) -> list[str]:
+        docstrings = iter_docstrings(parse_file(file))
+        return [f"{line}: {word}" for line, text in docstrings for word in find_banned(text, is_docstring=True)]
+
+    assert find_in_files(FILES, find) == {}
 
 
-@pytest.mark.parametrize("file", FILES, ids=get_relative_name)
-def test_messages_use_the_words_of_the_field(file: Path) -> None:
-    assert [f"{line}: {word}" for line, text in iter_texts(parse_file(file)) for word in find_banned(text)] == []
+def test_messages_use_the_words_of_the_field() -> None:
+    def find(file: Path) -> list[str]:
+        return [f"{line}: {word}" for line, text in iter_texts(parse_file(file)) for word in find_banned(text)]
+
+    assert find_in_files(FILES, find) == {}
 
 
-@pytest.mark.parametrize("template", TEMPLATES, ids=get_relative_name)
-def test_pages_of_the_console_use_the_words_of_the_field(template: Path) -> None:
-    texts = [first or second for first, second in TEMPLATE_TEXT.findall(template.read_text(encoding="utf-8"))]
-    assert [word for text in texts for word in find_banned(text)] == []
+def test_pages_of_the_console_use_the_words_of_the_field() -> None:
+    def find(template: Path) -> list[str]:
+        texts = [first or second for first, second in TEMPLATE_TEXT.findall(template.read_text(encoding="utf-8"))]
+        return [word for text in texts for word in find_banned(text)]
+
+    assert find_in_files(TEMPLATES, find) == {}
 
 
 def test_the_catalogue_is_keyed_by_texts_in_the_words_of_the_field() -> None:
@@ -87,10 +92,12 @@ def test_settings_are_described_in_the_words_of_the_field() -> None:
     assert {name: find_banned(text) for name, text in descriptions.items() if find_banned(text)} == {}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=get_relative_name)
-def test_docs_use_the_words_of_the_field(page: Path) -> None:
-    lines = drop_code(page.read_text(encoding="utf-8")).splitlines()
-    assert [f"{number}: {word}" for number, line in enumerate(lines, 1) for word in find_banned(line)] == []
+def test_docs_use_the_words_of_the_field() -> None:
+    def find(page: Path) -> list[str]:
+        lines = drop_code(page.read_text(encoding="utf-8")).splitlines()
+        return [f"{number}: {word}" for number, line in enumerate(lines, 1) for word in find_banned(line)]
+
+    assert find_in_files(PAGES, find) == {}
 
 
 @pytest.mark.parametrize("text", ["Bytes lie where the row lies.", "It is told again.", "A file that was taken in."])

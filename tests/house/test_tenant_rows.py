@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.source import PACKAGE, get_relative_name, list_python_files, parse_file
+from tests.house.source import PACKAGE, find_in_files, list_python_files, parse_file
 
 TENANT_FILES = list_python_files(PACKAGE / "db" / "tenant")
 SYSTEM_FILES = list_python_files(PACKAGE / "db" / "system")
@@ -38,14 +38,12 @@ def find_functions_with_late_connection(tree: ast.Module) -> set[str]:
     return {name for name, parameters in iter_row_functions(tree) if parameters[0] not in DATABASE}
 
 
-@pytest.mark.parametrize("file", TENANT_FILES, ids=get_relative_name)
-def test_a_function_of_db_tenant_takes_the_connection_and_the_app_first(file: Path) -> None:
-    assert find_functions_without_app(parse_file(file)) == set()
+def test_a_function_of_db_tenant_takes_the_connection_and_the_app_first() -> None:
+    assert find_in_files(TENANT_FILES, lambda file: find_functions_without_app(parse_file(file))) == {}
 
 
-@pytest.mark.parametrize("file", SYSTEM_FILES, ids=get_relative_name)
-def test_a_function_of_db_system_takes_the_connection_first(file: Path) -> None:
-    assert find_functions_with_late_connection(parse_file(file)) == set()
+def test_a_function_of_db_system_takes_the_connection_first() -> None:
+    assert find_in_files(SYSTEM_FILES, lambda file: find_functions_with_late_connection(parse_file(file))) == {}
 
 
 @pytest.mark.parametrize("files", [TENANT_FILES, SYSTEM_FILES], ids=["tenant", "system"])

@@ -34,7 +34,8 @@ def run_serve(data: Path, port: int) -> subprocess.CompletedProcess[str]:
 def list_children(pid: int) -> list[int]:
     """Return the web processes of a server."""
     children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    helper = b"resource_tracker"  # of multiprocessing
+    return [child for child in children if helper not in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 def list_threads(pid: int) -> list[int]:

@@ -1,6 +1,6 @@
 """Servers as forks of one process that has imported the program: starting Python and importing takes longest.
 
-A fork is a process like any other, with its own session, environment and log. Processes that it spawns start from scratch.
+A fork is a process like any other, with its own session, environment and log. So is its web process (tests/server/warm_spawn.py).
 tests/cli/command.py does the same for commands.
 """
 
@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 import ccfs.cli.serve
 import ccfs.server.web_process
+from tests.server import warm_spawn
 
 ROOT = Path(__file__).parents[2]
 _lock = Lock()  # one command at a time
@@ -144,8 +145,7 @@ def _set_up_child(command: dict[str, Any]) -> str:
     for number, target in enumerate((nothing, log, log)):
         os.dup2(target, number)
     sys.modules["__main__"] = ModuleType("__main__")  # otherwise processes that it spawns would import this file
-    program: str = command["program"]
-    return program
+    return warm_spawn.prepare() or str(command["program"])
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ from tests.cli.command import ROOT
 from tests.db.sample_rows import make_recording
 from tests.ingest.ingest_site import ACCOUNT_ID, AK, SK, IngestSite
 from tests.ports import get_free_port
+from tests.server.forked_processes import ForkedProcess
 from tests.soak.callback_journal import run_callback_receiver
 
 ROWS = 500  # recordings in each export
@@ -60,8 +61,7 @@ class NodeProcesses:
         self.ports = [get_free_port(), get_free_port()]
         self._processes = [self._start(port) for port in self.ports]
 
-    def _start(self, port: int) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-c", NODE_PROGRAM, "serve", "--listen", f"127.0.0.1:{port}"]
+    def _start(self, port: int) -> ForkedProcess:
         settings = {"CCFS_LOG_REQUESTS": "false", "CCFS_LOCK_FAILURES": "0", "CCFS_CALLBACK_RETRY_SECONDS": "1"}
         settings["CCFS_SHARED_DATA"] = "true"
         environment = {
@@ -70,8 +70,8 @@ class NodeProcesses:
             **self._site.environment,
             **settings,
         }
-        with open(self._site.folder / "server.log", "ab") as log:
-            return subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        arguments = ["serve", "--listen", f"127.0.0.1:{port}"]
+        return ForkedProcess(NODE_PROGRAM, arguments, environment, self._site.folder / "server.log")
 
     def kill(self, number: int) -> None:
         """Kill all processes of a node at once, then start it again."""

@@ -13,7 +13,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -33,6 +32,7 @@ from ccfs.workers.storage.mover import BlobMover
 from tests.cli.command import ROOT
 from tests.ingest.ingest_site import AK, SK, VDN_ID, IngestSite
 from tests.ports import get_free_port
+from tests.server.forked_processes import ForkedProcess
 
 THREADS = 8
 MAX_SECONDS = 1.0  # from the first response to the kill
@@ -80,14 +80,13 @@ def upload_until_killed(url: str, ledger: UploadLedger, seed: int) -> None:
 
 
 @contextmanager
-def run_server(site: IngestSite) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def run_server(site: IngestSite) -> Iterator[tuple[str, ForkedProcess]]:
     """Run a server in a new process group; yield its URL and the leading process. Kill the group at the end."""
     address = f"127.0.0.1:{get_free_port()}"
-    command = [sys.executable, "-c", "from ccfs.cli import main; main()", "serve", "--listen", address]
     settings = {**site.environment, "CCFS_LOG_REQUESTS": "false", "CCFS_WORKERS": "2", "CCFS_LOCK_FAILURES": "0"}
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), **settings}
-    with open(site.folder / "server.log", "ab") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+    program, arguments = "from ccfs.cli import main; main()", ["serve", "--listen", address]
+    process = ForkedProcess(program, arguments, environment, site.folder / "server.log")
     try:
         _wait_until_ready(f"http://{address}/healthz", process)
         yield f"http://{address}", process
@@ -96,7 +95,7 @@ def run_server(site: IngestSite) -> Iterator[tuple[str, subprocess.Popen[bytes]]
         process.wait()
 
 
-def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_ready(url: str, process: ForkedProcess) -> None:
     deadline = time.monotonic() + 180
     while process.poll() is None and time.monotonic() < deadline:
         try:
