@@ -83,7 +83,13 @@ def list_deleted_voice_files(
 def delete_rows_without_recording(connection: Connection) -> None:
     """Delete annotations, links, waveforms, speech activity and names of source files whose recording is deleted."""
     recordings = schema.recordings.c
-    tables = (schema.annotations, schema.guest_links, schema.waveforms, schema.speech_activity, schema.recording_sources)
+    tables = (
+        schema.annotations,
+        schema.guest_links,
+        schema.waveforms,
+        schema.speech_activity,
+        schema.recording_sources,
+    )
     for table in tables:
         recording = (
             recordings.app == table.c.app,
