@@ -7,7 +7,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
-from ccfs.db.statements import insert_or_ignore
 from ccfs.model.identity.tenancy import App
 from ccfs.model.quality.evaluation_form import MAX_FORMS, EvaluationForm, FormContent, decode_content, encode_content
 
@@ -34,15 +33,15 @@ def add_version(
     newer = sa.update(_FORMS).where(_is_form(app, form), _FORMS.c.version == form.version)
     if connection.execute(newer.values(version=form.version + 1, name=content.name)).rowcount != 1:
         return False
-    return _add_version(connection, app, form.id, form.version + 1, content, author, now)
+    _add_version(connection, app, form.id, form.version + 1, content, author, now)
+    return True
 
 
 def _add_version(
     connection: Connection, app: App, form_id: int, version: int, content: FormContent, author: str, now: datetime
-) -> bool:
+) -> None:
     values: dict[str, Any] = {"app": app.id, "form": form_id, "version": version, "content": encode_content(content)}
-    new = insert_or_ignore(connection, _VERSIONS).values(**values, author=author, created_at=now)
-    return connection.execute(new).rowcount == 1
+    connection.execute(sa.insert(_VERSIONS).values(**values, author=author, created_at=now))
 
 
 def set_retired(connection: Connection, app: App, form: EvaluationForm, *, is_retired: bool) -> bool:
