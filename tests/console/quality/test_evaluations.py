@@ -4,7 +4,9 @@ import csv
 import io
 
 import pytest
+import sqlalchemy as sa
 
+from ccfs.db import schema
 from tests.console.call_centre_data import HOSTILE_TEXT, CallCentreData
 from tests.console.conftest import SignIn
 from tests.console.console_client import extract_text
@@ -16,9 +18,9 @@ CALL, AGENT = "1700000000-1", "512"
 
 def list_actions(server: CcfsServer, pattern: str, target: str) -> list[tuple[str, str]]:
     with server.node.database.read_transaction() as connection:
-        rows = connection.exec_driver_sql(
-            f"SELECT actor, action FROM audit_log WHERE action LIKE '{pattern}' AND target LIKE '{target}' ORDER BY id"
-        )
+        log = schema.audit_log.c
+        of_target = sa.select(log.actor, log.action).where(log.action.like(pattern), log.target.like(target))
+        rows = connection.execute(of_target.order_by(log.id))
         return [(row[0], row[1]) for row in rows]
 
 
