@@ -4,6 +4,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+OF_OTHERS = ("ccfs-tables-", "ccfs-pg-", "ccfs-s3-", "ccfs-maria-", "ccfs-check-")  # servers of tests, checks of ingest
+
 
 def count_descriptors(pid: int) -> int:
     """Return the number of open descriptors."""
@@ -27,7 +29,7 @@ def list_special_files(folder: Path) -> list[Path]:
 
 
 def list_temporary_names() -> set[str]:
-    """Return the names of our own in the folder for temporary files."""
+    """Return the names of our own in the folder for temporary files, but those of tests that run at the same time."""
     with suppress(OSError):
-        return {name for name in os.listdir("/tmp") if "ccfs" in name}
+        return {name for name in os.listdir("/tmp") if "ccfs" in name and not name.startswith(OF_OTHERS)}
     return set()
