@@ -2,10 +2,10 @@
 
     python -m tests.soak.kills FOLDER [--kills N] [--seed N] [--subject NAME ...]
 
-Each subject gets so many kills on each database, 1,190 in total by default. "lost" counts what was accepted and is gone, "wrong" what
-is damaged, twice or unlike an undisturbed run, "untold" results that nobody learns of and deletions without a report, "orphaned" files and rows
-that belong to nothing. A failure does not end the run. Exits with 1 if any figure is not 0, or a program fails.
-tests/soak/test_kills.py runs it.
+Each subject gets so many kills on each database, 1,190 in total by default. "lost" counts what was accepted and is gone, "wrong"
+what is damaged, twice or unlike an undisturbed run, "untold" results that nobody learns of and deletions without a report,
+"orphaned" files and rows that belong to nothing. A failure does not end the run. Exits with 1 if any figure is not 0, or a
+program fails. tests/soak/test_kills.py runs it.
 """
 
 import argparse
