@@ -14,10 +14,10 @@ from playwright.sync_api import Browser, Page, Response, expect
 from tests import databases
 from tests.api.api_client import ApiClient
 from tests.api.callback_client import read_zip
+from tests.console.access.test_route_access import FOREIGN_CASES
 from tests.console.chromium import open_browser, open_page
 from tests.console.console_client import PASSWORD
 from tests.console.demo_site import LONDON, SHANGHAI, DemoSite, run_demo_site
-from tests.console.test_route_access import FOREIGN_CASES
 from tests.media import audio_samples
 
 AGENT_ID = "1003"

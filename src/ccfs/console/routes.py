@@ -28,8 +28,7 @@ from ccfs.console.calls import call_page, csv_export, missing_recordings, search
 from ccfs.console.calls import questions as call_questions
 from ccfs.console.links import guest_page, links_page
 from ccfs.console.login import account, drafts, oidc_login, own_sessions, password
-from ccfs.console.quality import calibration, evaluation_list, evaluation_page, own_evaluations, sampling, scoring
-from ccfs.console.quality import forms as evaluation_forms
+from ccfs.console.quality.routes import QUALITY_ROUTES
 from ccfs.console.request import ConsoleRequest
 from ccfs.console.statistics import agent_day, reports, wallboard
 from ccfs.console.statistics import csv_export as statistics_csv
@@ -63,7 +62,6 @@ def _load_link_handlers() -> Mapping[str, Handler]:
 _SEARCH, _LISTEN, _DOWNLOAD = Permission.SEARCH, Permission.LISTEN, Permission.DOWNLOAD
 _SHARE = Permission.SHARE
 _EXPORT, _ADMINISTER = Permission.EXPORT, Permission.ADMINISTER
-_EVALUATE, _OWN_EVALUATIONS = Permission.EVALUATE, Permission.VIEW_OWN_EVALUATIONS
 _AUDIT, _OPERATE = Permission.AUDIT, Permission.OPERATE
 _GLOBAL, _ANYWHERE = AccessScope.GLOBAL, AccessScope.ANYWHERE
 _WHOLE_APP, _APP, _ACCOUNT = AccessScope.WHOLE_APP, AccessScope.APP, AccessScope.ACCOUNT
@@ -172,60 +170,7 @@ ROUTES: Final = (
         _ACCOUNT,
         question=reports.ask_delete_report,
     ),
-    Route("GET", "/console/evaluations", evaluation_list.show_evaluations, _EVALUATE, _ANYWHERE),
-    Route("GET", "/console/evaluations/csv", evaluation_list.download_evaluations_csv, _EVALUATE, _ACCOUNT),
-    Route("GET", "/console/evaluation", evaluation_page.show_evaluation, _EVALUATE, _ACCOUNT),
-    Route("POST", "/console/evaluation", scoring.save_evaluation, _EVALUATE, _ACCOUNT),
-    Route("POST", "/console/evaluation/start", scoring.start_evaluation, _EVALUATE, _ACCOUNT),
-    Route("POST", "/console/evaluation/draft", scoring.autosave_draft, _EVALUATE, _ACCOUNT),
-    Route(
-        "POST",
-        "/console/evaluation/delete",
-        scoring.delete_draft,
-        _EVALUATE,
-        _ACCOUNT,
-        question=scoring.ask_delete_draft,
-    ),
-    Route("GET", "/console/evaluation-forms", evaluation_forms.list_forms, _EVALUATE, _ANYWHERE),
-    Route("GET", "/console/evaluation-form", evaluation_forms.show_form, _EVALUATE, _ACCOUNT),
-    Route("GET", "/console/evaluation-form/edit", evaluation_forms.edit_form, _ADMINISTER, _ACCOUNT),
-    Route("POST", "/console/evaluation-form/edit", evaluation_forms.save_form, _ADMINISTER, _ACCOUNT),
-    Route(
-        "POST",
-        "/console/evaluation-form/retire",
-        evaluation_forms.toggle_retired,
-        _ADMINISTER,
-        _ACCOUNT,
-        question=evaluation_forms.ask_retire_form,
-    ),
-    Route("GET", "/console/to-score", sampling.show_calls_to_score, _EVALUATE, _ANYWHERE),
-    Route("POST", "/console/to-score/skip", sampling.skip_call, _EVALUATE, _ACCOUNT),
-    Route("GET", "/console/sampling-rules", sampling.list_rules, _ADMINISTER, _ANYWHERE),
-    Route("POST", "/console/sampling-rules", sampling.add_rule, _ADMINISTER, _ACCOUNT),
-    Route(
-        "POST",
-        "/console/sampling-rules/delete",
-        sampling.delete_rule,
-        _ADMINISTER,
-        _ACCOUNT,
-        question=sampling.ask_delete_rule,
-    ),
-    Route("GET", "/console/calibrations", calibration.list_calibrations, _EVALUATE, _ANYWHERE),
-    Route("GET", "/console/calibration/new", calibration.show_new_calibration, _EVALUATE, _ACCOUNT),
-    Route("POST", "/console/calibration/new", calibration.start_calibration, _EVALUATE, _ACCOUNT),
-    Route("GET", "/console/calibration", calibration.show_calibration, _EVALUATE, _ACCOUNT),
-    Route("POST", "/console/calibration/score", calibration.score_calibration, _EVALUATE, _ACCOUNT),
-    Route(
-        "POST",
-        "/console/calibration/close",
-        calibration.close_calibration,
-        _EVALUATE,
-        _ACCOUNT,
-        question=calibration.ask_close_calibration,
-    ),
-    Route("GET", "/console/my-evaluations", own_evaluations.list_own_evaluations, _OWN_EVALUATIONS, _ANYWHERE),
-    Route("GET", "/console/my-evaluation", own_evaluations.show_own_evaluation, _OWN_EVALUATIONS, _ACCOUNT),
-    Route("POST", "/console/my-evaluation", own_evaluations.respond, _OWN_EVALUATIONS, _ACCOUNT),
+    *QUALITY_ROUTES,
     Route("GET", "/console/exports", exports.list_exports, _EXPORT, _ANYWHERE),
     Route("GET", "/console/export", exports.show_export, _EXPORT, _APP),
     Route("POST", "/console/export", exports.retry_export, _EXPORT, _APP),

@@ -1,4 +1,4 @@
-"""Requests of the routes of quality management for something foreign; tests/console/test_route_access.py sends them."""
+"""Requests of the routes of quality management for something foreign; tests/console/access/test_route_access.py sends them."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Fields with which the routes of quality management answer whoever may call them, for tests/console/test_access_matrix.py."""
+"""Fields with which the routes of quality management answer whoever may call them, for tests/console/access/test_access_matrix.py."""
 
 import re
 from dataclasses import replace

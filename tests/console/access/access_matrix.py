@@ -1,4 +1,4 @@
-"""The access matrix of the console, as docs/security.md holds it. `python -m tests.console.access_matrix` updates the page."""
+"""The access matrix of the console, as docs/security.md holds it. `python -m tests.console.access.access_matrix` updates the page."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from ccfs.console.access import AccessScope, Route
 from ccfs.console.routes import ROUTES
 from ccfs.model.identity.user import ROLE_PERMISSIONS, Role
 
-PAGE = Path(__file__).parents[2] / "docs" / "security.md"
+PAGE = Path(__file__).parents[3] / "docs" / "security.md"
 BEGIN, END = "<!-- access matrix: begin -->\n", "<!-- access matrix: end -->\n"
 SCOPE_NAMES = {
     AccessScope.GLOBAL: "everywhere",

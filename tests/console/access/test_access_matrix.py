@@ -20,13 +20,13 @@ from ccfs.model.exports.export import ExportKind
 from ccfs.model.identity.user import Permission, Role
 from ccfs.model.recordings.guest_link import GuestLinkDraft
 from tests.api.api_client import Reply
-from tests.console.access_matrix import PAGE, is_allowed, replace_matrix
+from tests.console.access.access_matrix import PAGE, is_allowed, replace_matrix
+from tests.console.access.foreign_requests import LIST_FORMS
 from tests.console.bulk.bulk_download_server import request_bulk_download, wait_until_ready
 from tests.console.call_centre_data import CallCentreData
 from tests.console.conftest import SignIn
 from tests.console.console_client import ConsoleClient, extract_text
 from tests.console.quality.matrix_requests import OWN_OBJECTS, add_own_quality_object, build_quality_requests
-from tests.console.test_route_access import LIST_FORMS
 from tests.server.ccfs_server import CcfsServer
 from tests.two_tenants import CALLBACK_URL, add_export
 
