@@ -2,7 +2,8 @@
 
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from ccfs.db.system import tenants
 from ccfs.db.system.console import passwords, users
@@ -16,7 +17,10 @@ from ccfs.server.node import Node
 from tests.console.console_client import PASSWORD
 from tests.two_tenants import add_app, add_recording, make_a_law_wav
 
-BEGIN = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
+ZONE = ZoneInfo("Asia/Shanghai")  # of the accounts
+# Noon of yesterday: no call is near a midnight of the accounts.
+BEGIN = datetime.combine(datetime.now(ZONE).date() - timedelta(days=1), time(12), ZONE).astimezone(UTC)
+DAY = f"{BEGIN.astimezone(ZONE):%Y-%m-%d}"
 HOSTILE_TEXT = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 HOSTILE_FILE_NAME = '/0/1/record/x/acme-account/undated/512/a"b\r\nset-cookie: x=1;<script>é.V3'
 

@@ -3,7 +3,13 @@
 from typing import Final
 
 from ccfs.console.audit_labels import ACTION_KINDS, ACTIONS, AUDIT_PERIODS, AUDIT_SENTENCES, AUDITED_FIELDS
-from ccfs.console.quality.quality_labels import ANSWERS, CRITICAL_EFFECTS, EVALUATION_STATES, SAMPLING_PERIODS
+from ccfs.console.quality.quality_labels import (
+    ANSWERS,
+    CRITICAL_EFFECTS,
+    EVALUATION_HEADINGS,
+    EVALUATION_STATES,
+    SAMPLING_PERIODS,
+)
 from ccfs.model.blobs.location_move import MoveProblem, MoveState
 from ccfs.model.calls.call import Direction
 from ccfs.model.calls.cdr import DeviceType
@@ -280,7 +286,7 @@ TABLES: Final = (
     *(START_PAGES, DRAFT_FIELDS),
     *(STATISTICS_PERIODS, STEPS, AGENT_STATES, FREQUENCIES),
     *(MOVE_STATES, MOVE_PROBLEMS),
-    *(ANSWERS, CRITICAL_EFFECTS, EVALUATION_STATES, SAMPLING_PERIODS),
+    *(ANSWERS, CRITICAL_EFFECTS, EVALUATION_HEADINGS, EVALUATION_STATES, SAMPLING_PERIODS),
 )
 
 

@@ -11,7 +11,7 @@ from markupsafe import escape
 
 from ccfs.db.tenant.calls import agent_operations, cdrs
 from ccfs.model.calls.agent_operation import AgentOperation
-from tests.console.call_centre_data import BEGIN, HOSTILE_FILE_NAME, HOSTILE_TEXT, CallCentreData, make_leg
+from tests.console.call_centre_data import BEGIN, DAY, HOSTILE_FILE_NAME, HOSTILE_TEXT, CallCentreData, make_leg
 from tests.console.conftest import SignIn
 from tests.console.console_client import extract_text
 from tests.server.ccfs_server import CcfsServer
@@ -43,7 +43,7 @@ def count_result_rows(text: str) -> int:
         ("q=Script", 1),
         ("q=513", 1),
         ("q=nobody", 0),
-        ("q=yesterday+9460001", 3),
+        (f"q={DAY}+9460001", 3),
         ("q=26+Nov+2001", 0),
         ("agent=513", 1),
         ("agent=512&caller=02079460001", 2),

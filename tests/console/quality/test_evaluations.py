@@ -140,10 +140,12 @@ def test_a_call_is_scored_answered_and_scored_again(
     rows = list(
         csv.DictReader(io.StringIO(eva.get(f"/console/evaluations/csv?account={account}").body.decode("utf-8-sig")))
     )
-    [row] = [row for row in rows if row["evaluation"] == evaluation]
-    assert (row["score_percent"], row["failed"], row["state"], row["revision"]) == ("0.00", "yes", "acknowledged", "2")
-    assert row["form"].startswith("'=Sales")
-    assert row["answers"] == "1.1=na; 2.1=4; 2.2=no"
+    [row] = [row for row in rows if row["Evaluation"] == evaluation]
+    assert [row[name] for name in ("Score (%)", "Critical failure", "State", "Revision")] == [
+        *("0.00", "Yes", "Acknowledged", "2")
+    ]
+    assert row["Evaluation form"].startswith("'=Sales")
+    assert row["Answers"] == "1.1=na; 2.1=4; 2.2=no"
     audit = signed_in("audrey").get_text(f"/console/audit?call={CALL}")
     assert "Disputed an evaluation of call 1700000000-1" in audit
     assert "Changed an evaluation of call 1700000000-1" in audit

@@ -1,6 +1,6 @@
 """The evaluations of an account: the list with its filters, and the same as CSV."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from functools import partial
@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ccfs.console.calls.search import choose_scope, render_no_accounts
 from ccfs.console.calls.search_form import InvalidSearch
+from ccfs.console.quality.quality_labels import ANSWERS, EVALUATION_HEADINGS, EVALUATION_STATES
 from ccfs.console.request import AccountScope, ConsoleRequest
 from ccfs.db.tenant.quality import evaluation_forms, evaluation_search
 from ccfs.db.tenant.quality.evaluation_search import EvaluationSearch
@@ -21,6 +22,7 @@ from ccfs.model.formats.durations import format_utc_offset
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Permission
 from ccfs.model.quality.evaluation import Evaluation, EvaluationState
+from ccfs.model.quality.evaluation_form import NO, YES
 from ccfs.web.responses.types import Response, StreamedResponse
 
 PAGE_SIZE: Final = 50
@@ -29,10 +31,6 @@ MAX_PERIOD: Final = timedelta(days=366 * 10)
 MAX_LENGTH: Final = 100  # characters of a field
 FIELD_NAMES: Final = ("agent", "form", "scorer", "state", "from", "to")
 CSV_BATCH: Final = 500
-CSV_HEADER: Final = (
-    *("evaluation", "call_id", "call_begin", "agent", "form", "version", "scorer", "state", "revision", "evaluated_at"),
-    *("utc_offset", "score_percent", "failed", "comment", "response", "responded_at", "calibration", "answers"),
-)
 _DAY: Final = timedelta(days=1)
 
 
@@ -92,13 +90,13 @@ async def download_evaluations_csv(request: ConsoleRequest) -> Response:
 
 def _iter_csv(request: ConsoleRequest, scope: AccountScope, search: EvaluationSearch) -> Iterator[bytes]:
     """Yield the rows. If they are incomplete, the last row says so."""
-    yield safe_csv.BOM + safe_csv.encode_rows([CSV_HEADER])
+    yield safe_csv.BOM + safe_csv.encode_rows([[*map(request.translate, EVALUATION_HEADINGS.values())]])
     remaining = request.context.settings.search_csv_rows
     try:
         while True:
             with request.context.database.read_transaction() as connection:
                 found = evaluation_search.find_evaluations(connection, scope.app, search, CSV_BATCH)
-            yield safe_csv.encode_rows([_build_row(scope, one) for one in found[:remaining]])
+            yield safe_csv.encode_rows([_build_row(request.translate, scope, one) for one in found[:remaining]])
             remaining -= len(found)
             if remaining < 0:
                 ends = request.translate(
@@ -114,7 +112,7 @@ def _iter_csv(request: ConsoleRequest, scope: AccountScope, search: EvaluationSe
         yield safe_csv.encode_rows([[request.translate("The list is incomplete. Download it again.")]])
 
 
-def _build_row(scope: AccountScope, evaluation: Evaluation) -> tuple[str, ...]:
+def _build_row(translate: Callable[[str], str], scope: AccountScope, evaluation: Evaluation) -> tuple[str, ...]:
     current, call = evaluation.current, evaluation.call
     evaluated_at = current.evaluated_at.astimezone(scope.zone)
     format_time = partial(_format_time, scope)
@@ -127,12 +125,12 @@ def _build_row(scope: AccountScope, evaluation: Evaluation) -> tuple[str, ...]:
         evaluation.form_name,
         str(evaluation.version),
         evaluation.scorer,
-        evaluation.current.state,
+        translate(EVALUATION_STATES[current.state]),
         str(current.revision),
         format_time(current.evaluated_at),
         format_utc_offset(evaluated_at),
         "" if current.score is None else f"{current.score // 100}.{current.score % 100:02}",
-        "yes" if current.is_failed else "no",
+        translate(ANSWERS[YES if current.is_failed else NO]),
         current.draft.comment,
         current.response,
         format_time(current.responded_at),

@@ -19,3 +19,23 @@ CRITICAL_EFFECTS: Final = {
 }
 ANSWERS: Final = {YES: "Yes", NO: "No", NOT_APPLICABLE: "Not applicable"}
 SAMPLING_PERIODS: Final = {SamplingPeriod.DAY: "Day", SamplingPeriod.WEEK: "Week"}
+EVALUATION_HEADINGS: Final = {  # of the CSV file
+    "evaluation": "Evaluation",
+    "call": "Call ID",
+    "begin": "Start",
+    "agent": "Agent",
+    "form": "Evaluation form",
+    "version": "Form version",
+    "scorer": "Scorer",
+    "state": "State",
+    "revision": "Revision",
+    "evaluated_at": "Evaluated",
+    "utc_offset": "UTC offset",
+    "score": "Score (%)",
+    "failed": "Critical failure",
+    "comment": "Scorer's comment",
+    "response": "Agent's response",
+    "responded_at": "Responded",
+    "calibration": "Calibration",
+    "answers": "Answers",
+}
