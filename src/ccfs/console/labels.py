@@ -175,7 +175,7 @@ ROLE_DESCRIPTIONS: Final = {
     Role.EVALUATOR: "Has all permissions of a listener. Scores calls, and sees the scores of others.",
     Role.LISTENER: "Searches calls, plays recordings and adds annotations.",
     Role.AUDITOR: "Reads the audit log. Cannot view or play calls.",
-    Role.AGENT: "Sees the own evaluations, and acknowledges or disputes them.",
+    Role.AGENT: "Sees their own evaluations, and acknowledges or disputes them.",
 }
 SETTING_GROUPS: Final[dict[type[SettingsGroup], str]] = {
     NodeSettings: "Node",
@@ -222,9 +222,9 @@ MOVE_STATES: Final = {
 }
 MOVE_PROBLEMS: Final = {
     MoveProblem.SAME_LOCATION: "Choose two different locations.",
-    MoveProblem.TARGET_NOT_WRITABLE: "Location {target} is draining or read-only and takes no new files.",
+    MoveProblem.TARGET_NOT_WRITABLE: "Location {target} is draining or read-only and accepts no new files.",
     MoveProblem.SOURCE_READ_ONLY: "Location {source} is read-only: its files cannot be deleted.",
-    MoveProblem.NO_COMMON_NODE: "No node opens both locations directly. Move the files by way of a location that all nodes share.",
+    MoveProblem.NO_COMMON_NODE: "No node can access both locations directly. Move the files by way of a location that all nodes share.",
 }
 FREQUENCIES: Final = {
     ReportFrequency.DAILY: "Every day",

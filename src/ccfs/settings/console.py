@@ -35,7 +35,7 @@ class ConsoleSettings(SettingsGroup):
     bulk_download_retention_hours: int = Field(default=24, ge=1, description="Retention of bulk downloads, in hours.")
     guest_links: bool = Field(
         default=False,
-        description="Whether users can make guest links, with which anyone can play a recording without signing in; each account has a switch, too.",
+        description="Whether users can create guest links, with which anyone can play a recording without signing in; accounts also have a switch.",
     )
     guest_link_max_days: int = Field(
         default=30,
@@ -44,13 +44,13 @@ class ConsoleSettings(SettingsGroup):
         description="Maximum lifetime of a guest link, in days; it also applies to existing links.",
     )
     speech_analysis: bool = Field(
-        default=True, description="Whether silence and talk-over are found in recordings, in the background."
+        default=True, description="Whether recordings are analysed in the background for silence and talk-over."
     )
     speech_analysis_cpu_percent: int = Field(
         default=25,
         ge=1,
         le=100,
-        description="Share of one processor core that the analysis of recordings takes at most, in percent.",
+        description="Maximum share of one processor core for the analysis of recordings, in percent.",
     )
     search_ms: int = Field(
         default=50,

@@ -132,7 +132,7 @@ def test_the_page_of_calls_opens_with_the_chosen_search(emil: Searches) -> None:
     assert emil.post("start", id=search_id) == 303
     expected = "/console/calls?" + urlencode({"account": emil.account, "queue": "sales", "period": "yesterday"})
     assert emil.client.get("/console/calls").headers["location"] == expected
-    assert "start Start page" in emil.client.get_text(emil.path)
+    assert "start Default search" in emil.client.get_text(emil.path)
     assert emil.client.get(f"/console/calls?{urlencode({'account': emil.account})}").status == 200
     emil.post("delete", id=search_id)
     assert emil.client.get("/console/calls").status == 200

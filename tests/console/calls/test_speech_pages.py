@@ -75,8 +75,8 @@ def test_a_call_that_waits_for_its_analysis_says_so(
     )
     query = urlencode({"account": call_centre.account_param, "id": call_id})
     text = signed_in("lucy").get_text(f"/console/call?{query}")
-    assert "by loudness where voice detection has no result" in text
-    assert "The analysis of recordings is off." in text  # on this server
+    assert "by loudness where voice detection has no result yet" in text
+    assert "Recording analysis is turned off." in text  # on this server
 
 
 def test_statistics_have_the_shares_of_agents_and_queues(

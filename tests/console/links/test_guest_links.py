@@ -92,7 +92,7 @@ def test_an_account_has_no_links_unless_its_switch_is_on(site: GuestLinkSite) ->
     assert "turned off for this account" in emil.get_text(f"/console/links?{urlencode(other)}")
     assert emil.post("/console/links/switch", **other, state="on").status == 404
     assert anna.post("/console/links/switch", **other, state="on").status == 303
-    assert "Make a guest link" in emil.get_text(f"/console/links/new?{urlencode(other | {'id': '1700000000-7'})}")
+    assert "Create a guest link" in emil.get_text(f"/console/links/new?{urlencode(other | {'id': '1700000000-7'})}")
     assert "note=" in emil.post("/console/links", **fields).headers["location"]
     assert anna.post("/console/links/switch", **other, state="off").status == 303
     assert site.list_targets(AuditAction.LINKS_SWITCHED, "anna")[-2:] == ["on", "off"]

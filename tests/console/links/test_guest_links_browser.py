@@ -26,13 +26,13 @@ def test_a_passage_is_shared_and_played(chromium: Browser, site: GuestLinkSite) 
         new = view.locator("form.annotation[data-new]")
         new.get_by_label("Position").fill("0:01")
         new.get_by_label("To", exact=True).fill("0:02")
-        view.get_by_role("link", name="Make a guest link").click()
+        view.get_by_role("link", name="Create a guest link").click()
         expect(view.get_by_label("From")).to_have_value("0:01")
         view.get_by_label("Password").fill(LINK_PASSWORD)
         view.get_by_label("Title").fill("The offer")
         view.get_by_label("Date and time of the recording").check()
         assert find_violations(view) == []
-        view.get_by_role("button", name="Make guest link").click()
+        view.get_by_role("button", name="Create guest link").click()
         address = view.locator("#link").inner_text()
         assert find_violations(view) == []
     with open_page(chromium, color_scheme="dark", viewport={"width": 390, "height": 800}) as view:

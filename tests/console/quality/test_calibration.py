@@ -47,7 +47,7 @@ def test_scorers_of_a_calibration_are_blind_until_all_have_submitted(
 
     assert anna.post("/console/evaluation", **answers | {"evaluation": own["anna"]}).status == 303
     text = olga.get_text(page)
-    assert "Agreement 67 % Cohen's kappa 0.57 Difference of the scores 16.67 %" in text
+    assert "Agreement 67 % Cohen's kappa 0.57 Difference between scores 16.67 %" in text
     assert "How well was the need found? 4 of 5 5 of 5 0 %" in text
     assert own["eva"] in find_shown_ids(olga.get(call).body.decode())
     assert own["eva"] not in find_shown_ids(gus.get("/console/my-evaluations").body.decode())

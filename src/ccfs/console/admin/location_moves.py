@@ -97,7 +97,7 @@ async def ask_move(request: ConsoleRequest) -> Question | None:
     grace = format_span(request, timedelta(seconds=request.context.settings.move_grace_seconds))
     consequences.append(
         t(
-            "Each file is copied to location {name} and compared; its original is deleted {time} later. Recordings can be played throughout.",
+            "Each file is copied to location {name} and verified. Its original is deleted {time} later. Recordings can be played throughout.",
             name=target,
             time=grace,
         )

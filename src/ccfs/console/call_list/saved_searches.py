@@ -121,9 +121,9 @@ async def _store(request: ConsoleRequest, search: SavedSearch, action: AuditActi
     try:
         await request.context.transaction(change)
     except SearchNameTaken:
-        return request.translate("A saved search has this name. Choose another one.")
+        return request.translate("A saved search already has this name. Choose another name.")
     except TooManySearches:
-        return request.translate("At most {most} searches can be saved. Delete one first.", most=MAX_SAVED)
+        return request.translate("Up to {most} searches can be saved. Delete one first.", most=MAX_SAVED)
     return ""
 
 

@@ -55,7 +55,7 @@ def parse_link_form(
         return "hours", translate("Choose how long the link is valid.")
     max_plays = _parse_number(plays) if plays else MAX_PLAYS
     if max_plays is None or not 1 <= max_plays <= MAX_PLAYS:
-        return "plays", translate("Enter a number of plays from 1 to {most}, or nothing.", most=MAX_PLAYS)
+        return "plays", translate("Enter a number of plays from 1 to {most}, or leave the field empty.", most=MAX_PLAYS)
     title, password = _clean_title(fields.get("title", "")), fields.get("link_password", "")
     if len(title) > MAX_TITLE_LENGTH:
         return "title", translate("A title can have up to {most} characters.", most=MAX_TITLE_LENGTH)

@@ -117,7 +117,7 @@ async def ask_revoke_link(request: ConsoleRequest) -> Question:
         title=t("Revoke guest link {number}?", number=link.id),
         consequences=(
             t(
-                "The recording can no longer be played with it, not even by people who are listening now. This cannot be undone."
+                "Nobody can play the recording with this link any more, including guests who are listening now. This cannot be undone."
             ),
         ),
         action=t("Revoke link"),

@@ -94,7 +94,7 @@ def _store(
     else:
         is_added = evaluation_forms.add_version(connection, scope.app, base, content, author, now)
         form_id = base.id if is_added else None
-        problem = request.translate("Another user has changed this form meanwhile. Open it again.")
+        problem = request.translate("Another user has changed this form in the meantime. Open it again.")
         action, target = AuditAction.EVALUATION_FORM_CHANGED, f"{content.name} v{base.version + 1}"
     if form_id is not None:
         audit.add(connection, request.build_audit_entry(action, target, scope))
@@ -110,7 +110,7 @@ async def ask_retire_form(request: ConsoleRequest) -> Question | None:
     return Question(
         title=t("Retire the form {name}?", name=form.name),
         consequences=(
-            t("No call can be scored with it any more, and its sampling rules draw no calls."),
+            t("It can no longer be used to score calls, and its sampling rules draw no more calls."),
             t("Its evaluations are kept, and drafts can still be submitted. You can restore the form at any time."),
         ),
         action=t("Retire"),

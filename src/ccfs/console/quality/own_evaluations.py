@@ -66,7 +66,7 @@ async def respond(request: ConsoleRequest) -> Response:
         problem = request.translate("Enter at most {most} characters.", most=MAX_RESPONSE_LENGTH)
         return await _render(request, evaluation, problem, "text", 400)
     if state is EvaluationState.DISPUTED and not text:
-        problem = request.translate("Say what you disagree with.")
+        problem = request.translate("Explain what you disagree with.")
         return await _render(request, evaluation, problem, "text", 400)
 
     def change(connection: Connection) -> bool:
@@ -81,7 +81,7 @@ async def respond(request: ConsoleRequest) -> Response:
         return is_stored
 
     if not await request.context.transaction(change):
-        problem = request.translate("This evaluation has been changed meanwhile. Read it again before you respond.")
+        problem = request.translate("This evaluation has been changed in the meantime. Read it again before you respond.")
         return await _render(request, evaluation, problem, "", 400)
     return request.redirect("/console/my-evaluation", account=scope.name, id=str(evaluation.id))
 

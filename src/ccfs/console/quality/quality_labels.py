@@ -18,7 +18,7 @@ CRITICAL_EFFECTS: Final = {
     CriticalEffect.FORM: "Fails the form",
 }
 ANSWERS: Final = {YES: "Yes", NO: "No", NOT_APPLICABLE: "Not applicable"}
-SAMPLING_PERIODS: Final = {SamplingPeriod.DAY: "Day", SamplingPeriod.WEEK: "Week"}
+SAMPLING_PERIODS: Final = {SamplingPeriod.DAY: "day", SamplingPeriod.WEEK: "week"}
 EVALUATION_HEADINGS: Final = {  # of the CSV file
     "evaluation": "Evaluation",
     "call": "Call ID",

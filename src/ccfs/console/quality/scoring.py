@@ -44,7 +44,7 @@ async def save_evaluation(request: ConsoleRequest) -> Response:
     is_final = request.form.get("do") != "draft" or not evaluation.is_draft
     draft, problems = read_draft(form.content, request.form, request.translate, is_final=is_final)
     if problems:
-        problems[""] = request.translate("Some entries are missing or wrong. Nothing was submitted.")
+        problems[""] = request.translate("Some entries are missing or wrong. The evaluation was not submitted.")
         return await _render_again(request, evaluation, form, problems)
     if not is_final:
         if not await request.context.transaction(
@@ -53,7 +53,7 @@ async def save_evaluation(request: ConsoleRequest) -> Response:
             raise NotFound
         return redirect_to_panel(request, evaluation.call.call_id, evaluation.id)
     if not await request.context.transaction(lambda c: _submit(c, request, evaluation, form, draft)):
-        problem = request.translate("This evaluation has been changed meanwhile. Open it again.")
+        problem = request.translate("This evaluation has been changed in the meantime. Open it again.")
         return await _render_again(request, evaluation, form, {"": problem})
     return request.redirect("/console/evaluation", account=request.current_scope.name, id=str(evaluation.id))
 
