@@ -4,7 +4,7 @@
 
 Each job begins on the first page of a user who is signed in, and acts only by mouse and keyboard on what pages show. It prints what each
 took beside what it took in November 2026, before the console had pages for them. The seconds are those of browser and server; those of a
-person add 1.9 s for each click, 0.2 s for each key and 1 s for each turn of the wheel, by which the earlier estimates were made, too.
+person add 1.9 s for each click, 0.2 s for each key and 1 s for each turn of the wheel. These were chosen after the first results.
 """
 
 import argparse

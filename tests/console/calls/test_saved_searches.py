@@ -78,7 +78,7 @@ def test_names_are_unique_regardless_of_case_and_a_search_can_be_replaced(emil: 
     reply = emil.client.post(f"{PAGE}/save", account=emil.account, name="LONG calls", query="min_talk=5")
     assert reply.status == 400
     page = reply.body.decode()
-    assert "A saved search has this name." in extract_text(reply)
+    assert "A saved search already has this name." in extract_text(reply)
     assert 'value="LONG calls"' in page
     assert 'value="min_talk=5"' in page
     assert emil.save("Long calls", "min_talk=5", replace="yes") == 303

@@ -103,5 +103,5 @@ def test_a_site_has_no_links_unless_its_setting_is_on(
 ) -> None:
     anna = ConsoleClient(server=console_server)
     anna.sign_in("anna")
-    assert "turned off for the whole site" in anna.get_text("/console/links")
+    assert "turned off on this server" in anna.get_text("/console/links")
     assert anonymous.get("/console/guest?link=x").status == 404

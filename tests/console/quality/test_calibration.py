@@ -63,7 +63,7 @@ def test_a_calibration_that_is_closed_takes_no_more_scores(signed_in: SignIn, ca
     own = reply.headers["location"].rpartition("=")[2]
     assert eva.post("/console/calibration/close", account=account, id=calibration).status == 404  # of its author
     question = anna.post("/console/calibration/close", account=account, id=calibration, confirmed="")
-    assert "no longer can: anna, eva" in extract_text(question)
+    assert "will no longer be able to: anna, eva" in extract_text(question)
     assert anna.post("/console/calibration/close", account=account, id=calibration).status == 303
     sent = {"account": account, "evaluation": own, "revision": "0", **GOOD_ANSWERS}
     assert eva.post("/console/evaluation", **sent).status == 400

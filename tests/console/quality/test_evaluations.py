@@ -41,7 +41,7 @@ def test_a_form_is_changed_in_versions_and_retired(
         eva.get(f"{path}&version=3").status == eva.get(f"/console/evaluation-form/edit?account={account}").status == 404
     )
     question = anna.post("/console/evaluation-form/retire", account=account, id=form, confirmed="")
-    assert "No call can be scored with it any more" in extract_text(question)
+    assert "It can no longer be used to score calls" in extract_text(question)
     assert anna.post("/console/evaluation-form/retire", account=account, id=form).status == 303
     assert eva.post("/console/evaluation/start", account=account, form=form, id=CALL, agent=AGENT).status == 404
     assert anna.post("/console/evaluation-form/retire", account=account, id=form).status == 303
