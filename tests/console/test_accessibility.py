@@ -121,6 +121,6 @@ def test_the_search_works_without_scripts(
     with open_page(chromium, java_script_enabled=False) as view:
         sign_in(console_server, view, "lucy")
         view.get_by_text("More filters").click()
-        view.get_by_label("Caller", exact=True).fill("0123")
+        view.get_by_role("textbox", name="Caller", exact=True).fill("0123")
         view.get_by_role("button", name="Search").click()
         expect(view.get_by_text("1 call", exact=True)).to_be_visible()

@@ -74,7 +74,7 @@ def test_a_call_is_searched_played_and_downloaded(chromium: Browser, demo_site: 
         view.wait_for_url(f"**{SHANGHAI}*")
         expect(view.get_by_text("41 calls")).to_be_visible()
         view.get_by_text("More filters").click()
-        view.get_by_label("Agent", exact=True).fill(AGENT_ID)
+        view.get_by_role("textbox", name="Agent", exact=True).fill(AGENT_ID)
         view.locator("#search-recorded").select_option("yes")
         expect(view.locator(".count")).to_contain_text(f"{recorded} calls")
         assert "recorded=yes" in view.url  # the search is its address
