@@ -116,7 +116,10 @@ async def ask_close_calibration(request: ConsoleRequest) -> Question:
     return Question(
         title=t("Close the calibration?"),
         consequences=(
-            t("These users have not scored the call, and will no longer be able to: {names}", names=", ".join(calibration.waiting)),
+            t(
+                "These users have not scored the call, and will no longer be able to: {names}",
+                names=", ".join(calibration.waiting),
+            ),
             t("All evaluators then see the submitted scores."),
         ),
         action=t("Close calibration"),

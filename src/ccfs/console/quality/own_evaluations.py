@@ -81,7 +81,9 @@ async def respond(request: ConsoleRequest) -> Response:
         return is_stored
 
     if not await request.context.transaction(change):
-        problem = request.translate("This evaluation has been changed in the meantime. Read it again before you respond.")
+        problem = request.translate(
+            "This evaluation has been changed in the meantime. Read it again before you respond."
+        )
         return await _render(request, evaluation, problem, "", 400)
     return request.redirect("/console/my-evaluation", account=scope.name, id=str(evaluation.id))
 

@@ -181,7 +181,9 @@ async def ask_delete_rule(request: ConsoleRequest) -> Question:
     t, scope = request.translate, request.current_scope
     return Question(
         title=t("Delete the sampling rule?"),
-        consequences=(t("Calls that it has drawn and nobody has scored yet are removed from the list. Evaluations are kept."),),
+        consequences=(
+            t("Calls that it has drawn and nobody has scored yet are removed from the list. Evaluations are kept."),
+        ),
         action=t("Delete"),
         cancel_path=f"/console/sampling-rules?{urlencode({'account': scope.name})}",
     )
