@@ -57,7 +57,7 @@ async def show_calls_to_score(request: ConsoleRequest) -> Response:
         agent=agent,
         calls=calls,
         calibrations=own,
-        has_rules=bool(rules),
+        has_rules=any(not rule.is_form_retired for rule in rules),
         most=samples.MAX_LISTED,
         may_change=request.has_permission_in(Permission.ADMINISTER, scope),
     )
