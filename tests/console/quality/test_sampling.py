@@ -1,6 +1,7 @@
 """Sampling rules: what they draw, reproducibly and once; the list of calls to score."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -70,6 +71,21 @@ def test_a_rule_draws_calls_that_leave_the_list_once_scored(
     for rule in re.findall(r'name="id" value="(\d+)"', anna.get(rules).body.decode()):
         assert anna.post("/console/sampling-rules/delete", account=account, id=rule).status == 303
     assert list_calls(eva, path) == []
+
+
+def test_viewers_at_once_draw_as_many_calls_as_one(
+    signed_in: SignIn, call_centre: CallCentreData, sampled_calls: None
+) -> None:
+    anna, account = signed_in("anna"), call_centre.account_param
+    form, path = add_form(anna, call_centre, name="At once"), f"/console/to-score?account={account}"
+    for drawn in (2, 4):  # one of each agent by each rule
+        assert anna.post("/console/sampling-rules", account=account, form=form, **RULE | {"calls": "1"}).status == 303
+        with ThreadPoolExecutor(4) as pool:
+            assert [reply.status for reply in pool.map(anna.get, [path] * 4)] == [200] * 4
+        assert len(list_calls(anna, path)) == drawn
+    rules = f"/console/sampling-rules?account={account}"
+    for rule in re.findall(r'name="id" value="(\d+)"', anna.get(rules).body.decode()):
+        assert anna.post("/console/sampling-rules/delete", account=account, id=rule).status == 303
 
 
 def test_the_rule_of_a_retired_form_draws_nothing_and_can_be_deleted(
