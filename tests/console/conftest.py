@@ -37,6 +37,7 @@ ON_BOTH_ENGINES = {
     "test_node_operation",
     "test_login",
     "test_evaluations",
+    "test_odd_requests",
 }
 ON_OWN_SERVER = {
     "test_feedback_browser",

@@ -98,6 +98,7 @@ QUERIES: dict[str, QueryAction] = {
     "search": make_search_action(),
     "search from the oldest": make_search_action(order=SearchOrder.OLDEST),
     "search for the longest": make_search_action(order=SearchOrder.LONGEST),
+    "search for those that waited most": make_search_action(order=SearchOrder.WAITED_MOST),
     "search for a caller": make_search_action(caller_no="1"),
     "search for a part of a number": make_search_action(caller_no="499"),
     "search for a name": make_search_action(caller_no="name 7"),

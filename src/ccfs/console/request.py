@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import Any, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -89,10 +89,10 @@ class ConsoleRequest:
         """The request's cookies; the first of a repeated name."""
         return self.http_request.cookies
 
-    @property
+    @cached_property
     def query_params(self) -> Mapping[str, str]:
-        """The parameters of the query."""
-        return self.http_request.query_params
+        """The parameters of the query, like a form's fields without NUL, which PostgreSQL stores in no text."""
+        return {name: value.replace("\0", "") for name, value in self.http_request.query_params.items()}
 
     @property
     def current_user(self) -> User:

@@ -864,7 +864,7 @@ user_roles = sa.Table(
     _text("role"),
     sa.Column("app", sa.Integer, sa.ForeignKey("apps.id", ondelete="CASCADE"), nullable=True),
     _text("account_id"),
-    _text("agent_id", server_default=""),  # of the role agent
+    _text("agent_id"),  # of the role agent
 )
 console_sessions = sa.Table(
     "console_sessions",

@@ -126,8 +126,8 @@ def test_the_audit_log_has_action_actor_and_address(
     reply = audrey.get("/console/audit/csv")
     assert reply.headers["content-disposition"].startswith('attachment; filename="ccfs-audit-log-')
     found = list(csv.DictReader(io.StringIO(reply.body.decode())))
-    assert "'=cmd|'/c calc'!a1" in {row["target"] for row in found if row["action"] == "login_failed"}
-    assert all(not row["target"].startswith(("=", "+", "@")) for row in found)
+    assert "'=cmd|'/c calc'!a1" in {row["Object"] for row in found if row["Action"] == "login_failed"}
+    assert all(not row["Object"].startswith(("=", "+", "@")) for row in found)
     assert PASSWORD not in reply.body.decode()
 
 

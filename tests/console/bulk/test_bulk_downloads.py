@@ -226,7 +226,7 @@ def test_a_listener_has_no_bulk_downloads(server: CcfsServer, bulk_download_serv
     assert lucy.get(f"/console/calls/csv?account={bulk_download_server.call_centre.account_param}").status == 404
     page = lucy.get(f"/console/calls?account={bulk_download_server.call_centre.account_param}").body
     assert b"/console/bulk-downloads" not in page
-    assert b'type="checkbox"' not in page
+    assert b'name="call.' not in page
 
 
 def test_request_and_download_of_a_zip_are_audited(

@@ -44,6 +44,8 @@ def test_scorers_of_a_calibration_are_blind_until_all_have_submitted(
         assert (usual in shown) == (client is olga)  # one of the same call would show the way, too
         assert "The scores are shown once all have submitted" in client.get_text(page)
     assert eva.post("/console/evaluation", **answers | {"evaluation": own["eva"], "revision": "1"}).status == 404
+    log = olga.get_text("/console/audit?actor=eva")
+    assert f"Submitted an evaluation of call {CALL} : Calibrated {AGENT} #{own['eva']}" in log  # without its score
 
     assert anna.post("/console/evaluation", **answers | {"evaluation": own["anna"]}).status == 303
     text = olga.get_text(page)

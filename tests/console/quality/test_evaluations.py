@@ -63,6 +63,10 @@ def test_a_form_is_changed_in_versions_and_retired(
         ({"q1.1.text": "x" * 301}, "Enter at most 300 characters."),
         ({"s2.title": ""}, "Enter a name."),
         ({"q1.1.text": ""}, "Enter at least one question, or remove the section."),
+        (
+            {f"q1.{index}.{name}": "1" for index in range(2, 41) for name in ("text", "weight")},
+            "A form can have up to 40 questions.",
+        ),
     ],
 )
 def test_a_wrong_form_is_shown_again(

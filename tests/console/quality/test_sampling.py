@@ -1,6 +1,7 @@
 """Sampling rules: what they draw, reproducibly and once; the list of calls to score."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -70,6 +71,37 @@ def test_a_rule_draws_calls_that_leave_the_list_once_scored(
     for rule in re.findall(r'name="id" value="(\d+)"', anna.get(rules).body.decode()):
         assert anna.post("/console/sampling-rules/delete", account=account, id=rule).status == 303
     assert list_calls(eva, path) == []
+
+
+def test_viewers_at_once_draw_as_many_calls_as_one(
+    signed_in: SignIn, call_centre: CallCentreData, sampled_calls: None
+) -> None:
+    anna, account = signed_in("anna"), call_centre.account_param
+    form, path = add_form(anna, call_centre, name="At once"), f"/console/to-score?account={account}"
+    for drawn in (2, 4):  # one of each agent by each rule
+        assert anna.post("/console/sampling-rules", account=account, form=form, **RULE | {"calls": "1"}).status == 303
+        with ThreadPoolExecutor(4) as pool:
+            assert [reply.status for reply in pool.map(anna.get, [path] * 4)] == [200] * 4
+        assert len(list_calls(anna, path)) == drawn
+    rules = f"/console/sampling-rules?account={account}"
+    for rule in re.findall(r'name="id" value="(\d+)"', anna.get(rules).body.decode()):
+        assert anna.post("/console/sampling-rules/delete", account=account, id=rule).status == 303
+
+
+def test_the_rule_of_a_retired_form_draws_nothing_and_can_be_deleted(
+    signed_in: SignIn, call_centre: CallCentreData, sampled_calls: None
+) -> None:
+    anna, eva, account = signed_in("anna"), signed_in("eva"), call_centre.account_param
+    form, path = add_form(anna, call_centre, name="Withdrawn"), f"/console/to-score?account={account}"
+    assert anna.post("/console/sampling-rules", account=account, form=form, **RULE).status == 303
+    assert list_calls(eva, path)
+    assert anna.post("/console/evaluation-form/retire", account=account, id=form).status == 303
+    assert list_calls(eva, path) == []  # nobody could score them
+    rules = f"/console/sampling-rules?account={account}"
+    assert "Withdrawn retired" in anna.get_text(rules)
+    [rule] = re.findall(r'name="id" value="(\d+)"', anna.get(rules).body.decode())
+    assert anna.post("/console/sampling-rules/delete", account=account, id=rule).status == 303
+    assert "Withdrawn" not in anna.get_text(rules)
 
 
 def test_a_draw_can_be_repeated_from_its_seed(

@@ -128,9 +128,9 @@ def test_the_board_shows_who_waits_and_what_agents_do(signed_in: SignIn, add_acc
 
 def test_the_board_says_what_is_unknown_and_old(signed_in: SignIn, call_centre: CallCentreData) -> None:
     text = signed_in("olga").get_text(f"/console/wallboard?account={call_centre.acme.ak}/acme-other")
-    assert "Unknown: who is waiting." in text
+    assert "Waiting callers are unknown" in text
     assert "Waiting now ? Longest waiting ?" in text
-    assert "Unknown: what agents do." in text
+    assert "Agent states are unknown" in text
     assert "No new data for 2" in text  # a day or so
 
 

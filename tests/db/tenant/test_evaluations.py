@@ -1,5 +1,6 @@
 """Rows of evaluations on both engines: their app, one submission of two, moved and deleted calls."""
 
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import timedelta
 
@@ -65,6 +66,36 @@ def test_of_two_submissions_of_a_revision_one_counts(database: Database, app: Ap
         [earlier] = evaluations.list_revisions(connection, app, submitted)
         assert (earlier.revision, earlier.author, earlier.response) == (1, "eva", "no")
         assert not evaluations.respond(connection, app, submitted, EvaluationState.DISPUTED, "late", NOW)
+
+
+def test_a_response_while_a_revision_is_stored_is_kept_or_refused(
+    database: Database, app: App, form: EvaluationForm
+) -> None:
+    with database.write_transaction() as connection:
+        number, _ = evaluations.start(connection, app, CALL, form, "eva", NOW)
+        assert submit(connection, app, number)
+        submitted = evaluations.find(connection, app, "100", number)
+        assert submitted
+
+    def respond() -> bool:
+        with database.write_transaction() as connection:
+            return evaluations.respond(connection, app, submitted, EvaluationState.DISPUTED, "no", NOW)
+
+    responses: list[Future[bool]] = []
+    with ThreadPoolExecutor(1) as pool:
+
+        def begin_response(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            if statement.startswith("INSERT") and "evaluation_revisions" in statement:
+                responses.append(pool.submit(respond))
+                wait(responses, timeout=0.3)
+
+        with database.write_transaction() as connection:
+            sa.event.listen(connection, "after_cursor_execute", begin_response)
+            assert submit(connection, app, number)
+        [is_stored] = [response.result() for response in responses]
+    with database.read_transaction() as connection:
+        earlier = [one.response for one in evaluations.list_revisions(connection, app, submitted)]
+    assert earlier == (["no"] if is_stored else [""])
 
 
 def test_evaluations_are_of_the_app_and_account(database: Database, app: App, form: EvaluationForm) -> None:

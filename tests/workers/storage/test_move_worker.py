@@ -177,6 +177,34 @@ def test_a_move_waits_for_a_location_that_is_away_and_fails_after_many_attempts(
     assert (move_setup.find_move().state, move_setup.count_at("1")) == (MoveState.DONE, FILES)
 
 
+def test_a_move_that_has_moved_files_fails_after_as_many_attempts_without_progress(
+    move_setup: MoveSetup, tmp_path: Path
+) -> None:
+    worker = move_setup.create_worker()
+    with move_setup.database.write_transaction() as connection:
+        claimed = location_moves.claim(connection, move_setup.now, "dead", LEASE, "a", ["0", "1"])
+        assert claimed
+        moved = replace(claimed.progress, total_files=FILES, total_bytes=FILES * 5, files=1, bytes=5)
+        assert location_moves.save_progress(connection, claimed.id, "dead", moved, move_setup.now, move_setup.now)
+    move_setup.disks["1"] = _AbsentDisk("1", tmp_path / "1")
+    for _ in range(MAX_ATTEMPTS):
+        assert move_setup.find_move().state is MoveState.DUE
+        move_setup.now += max(LEASE, MAX_RETRY_DELAY)
+        assert worker.run_once()
+    assert move_setup.find_move().state is MoveState.FAILED
+
+
+def test_a_failed_move_is_not_resumed_against_one_that_moves_the_files_back(move_setup: MoveSetup) -> None:
+    with move_setup.database.write_transaction() as connection:
+        location_moves.claim(connection, move_setup.now, "lease", LEASE, "a", ["0", "1"])
+        assert location_moves.finish(connection, move_setup.move_id, "lease", MoveState.FAILED, move_setup.now, "away")
+        back = location_moves.request(connection, "1", "0", move_setup.now, "olga", move_setup.now)
+    assert not move_setup.set_state(MoveState.DUE)
+    with move_setup.database.write_transaction() as connection:
+        assert location_moves.change_state(connection, back, MoveState.STOPPED, move_setup.now)
+    assert move_setup.set_state(MoveState.DUE)
+
+
 def test_a_move_whose_node_died_is_carried_out_by_the_next(move_setup: MoveSetup) -> None:
     with move_setup.database.write_transaction() as connection:
         claimed = location_moves.claim(connection, move_setup.now, "dead", LEASE, "a", ["0", "1"])

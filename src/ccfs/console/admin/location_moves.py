@@ -64,6 +64,11 @@ async def change_move(request: ConsoleRequest) -> Response:
         raise NotFound
     now = request.context.now()
 
+    def explain(connection: Connection) -> str:
+        if state is MoveState.DUE and location_moves.has_conflict(connection, move_id):
+            return _explain_conflict(request)
+        return request.translate("This move has already ended or changed.")
+
     def change(connection: Connection) -> bool:
         move = location_moves.find(connection, move_id)  # old ones are deleted
         is_changed = location_moves.change_state(connection, move_id, state, now)
@@ -73,7 +78,7 @@ async def change_move(request: ConsoleRequest) -> Response:
         return is_changed
 
     if not await request.context.transaction(change):
-        return await _render_moves(request, 400, request.translate("This move has already ended or changed."))
+        return await _render_moves(request, 400, await request.context.query(explain))
     return request.redirect(MOVES)
 
 

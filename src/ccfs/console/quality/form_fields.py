@@ -135,6 +135,8 @@ def build_content(fields: FormFields, translate: Translate) -> tuple[FormContent
     name = _clean(fields.name, MAX_NAME_LENGTH, "name", translate, problems)
     if not name:
         problems.setdefault("name", translate("Enter a name."))
+    if sum(len(section.questions) for section in kept) > MAX_QUESTIONS:
+        problems.setdefault("", translate("A form can have up to {most} questions.", most=MAX_QUESTIONS))
     if not any(section.questions for section in kept):
         problems.setdefault("", translate("Enter at least one question."))
     return (None, problems) if problems else (FormContent(name=name, sections=kept), problems)

@@ -14,7 +14,7 @@ from ccfs.console.quality.form_fields import (
     read_fields,
     show_content,
 )
-from ccfs.console.quality.objects import find_form, parse_id
+from ccfs.console.quality.objects import MAX_VERSION, find_form, parse_id
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.system.console import audit
 from ccfs.db.tenant.quality import evaluation_forms
@@ -49,7 +49,7 @@ async def list_forms(request: ConsoleRequest) -> Response:
 async def show_form(request: ConsoleRequest) -> Response:
     """Show a form, in its newest version or the one that the query names."""
     parameters, scope = request.query_params, request.current_scope
-    version = parse_id(parameters, "version") if "version" in parameters else None
+    version = parse_id(parameters, "version", MAX_VERSION) if "version" in parameters else None
     form = await find_form(request, parse_id(parameters, "id"), version)
     may_change = request.has_permission_in(Permission.ADMINISTER, scope)
     return request.render_page("evaluation_form.html", scope=scope, form_view=form, may_change=may_change)
@@ -66,7 +66,7 @@ async def edit_form(request: ConsoleRequest) -> Response:
 async def save_form(request: ConsoleRequest) -> Response:
     """Store a form as a new one, or as a new version. Other buttons of the editor only change its rows."""
     sent, fields = request.form, read_fields(request.form)
-    base = await find_form(request, parse_id(sent, "id"), parse_id(sent, "version")) if "id" in sent else None
+    base = await _find_base(request) if "id" in sent else None
     command = sent.get("do", "save")
     if command != "save":
         change_rows(fields, command)
@@ -80,6 +80,11 @@ async def save_form(request: ConsoleRequest) -> Response:
     if form_id is None:
         return _render_editor(request, fields, base, {"": problem}, 400)
     return _redirect_to_form(request, form_id)
+
+
+async def _find_base(request: ConsoleRequest) -> EvaluationForm:
+    """Return the version that the editor was opened with."""
+    return await find_form(request, parse_id(request.form, "id"), parse_id(request.form, "version", MAX_VERSION))
 
 
 def _store(

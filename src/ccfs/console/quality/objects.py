@@ -10,18 +10,19 @@ from ccfs.db.tenant.calls import call_lookup
 from ccfs.db.tenant.quality import evaluation_forms, evaluation_search, evaluations
 from ccfs.model.calls.call import build_call
 from ccfs.model.errors import NotFound
+from ccfs.model.formats.numbers import MAX_ID, parse_number
 from ccfs.model.quality.evaluation import EvaluatedCall, Evaluation
 from ccfs.model.quality.evaluation_form import EvaluationForm
 
-MAX_ID_DIGITS: Final = 15
+MAX_VERSION: Final = 2**31 - 1  # of a form; PostgreSQL compares its column with nothing larger
 
 
-def parse_id(values: Mapping[str, str], name: str) -> int:
+def parse_id(values: Mapping[str, str], name: str, maximum: int = MAX_ID) -> int:
     """Return the number that a field or parameter has. Raise NotFound for anything else."""
-    text = values.get(name, "")
-    if not (text.isascii() and text.isdecimal()) or len(text) > MAX_ID_DIGITS:
+    number = parse_number(values.get(name, ""), maximum)
+    if number is None:
         raise NotFound
-    return int(text)
+    return number
 
 
 async def find_form(request: ConsoleRequest, form_id: int, version: int | None = None) -> EvaluationForm:

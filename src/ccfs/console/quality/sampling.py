@@ -2,7 +2,9 @@
 
 import json
 import secrets
+import time
 from functools import partial
+from typing import Final
 from urllib.parse import urlencode
 
 from sqlalchemy.engine import Connection
@@ -33,6 +35,8 @@ from ccfs.model.quality.sampling import (
 from ccfs.web.responses.types import BytesResponse, Response
 
 MAX_NAME_LENGTH = 64  # of a queue or an agent
+DRAW_SECONDS: Final = 5.0  # after which a request begins no further draw; the next one goes on
+_drawing: Final[set[tuple[int, str]]] = set()  # app and account, by requests of this process
 
 
 async def show_calls_to_score(request: ConsoleRequest) -> Response:
@@ -57,18 +61,36 @@ async def show_calls_to_score(request: ConsoleRequest) -> Response:
         agent=agent,
         calls=calls,
         calibrations=own,
-        has_rules=bool(rules),
+        has_rules=any(not rule.is_form_retired for rule in rules),
         most=samples.MAX_LISTED,
         may_change=request.has_permission_in(Permission.ADMINISTER, scope),
     )
 
 
 async def _draw_due_calls(request: ConsoleRequest, scope: AccountScope) -> None:
-    """Draw the calls of periods that have ended since the last draw, one short transaction for each."""
+    """Draw the calls of periods that have ended since the last draw, one short transaction for each.
+
+    An account with thousands of agents takes seconds, so only one request of a process draws at a time, for DRAW_SECONDS; the
+    others show what has been drawn so far.
+    """
+    key = (scope.app.id, scope.account.account_id)
+    if key in _drawing:
+        return
+    _drawing.add(key)
+    try:
+        await _draw_of_rules(request, scope)
+    finally:
+        _drawing.discard(key)
+
+
+async def _draw_of_rules(request: ConsoleRequest, scope: AccountScope) -> None:
     app, account_id, now = scope.app, scope.account.account_id, request.context.now()
+    deadline = time.monotonic() + DRAW_SECONDS
     zone = (await request.context.get_tenant_snapshot()).accounts[app.id][account_id].zoneinfo  # not the user's own
     for rule in await request.context.query(lambda c: samples.list_rules(c, app, account_id)):
         for period in list_due_periods(rule, zone, now):
+            if time.monotonic() > deadline:
+                return
             drawn = await request.context.query(partial(samples.draw, app=app, rule=rule, period=period))
             store = partial(samples.store_draw, app=app, rule=rule, period=period, calls=drawn)
             await request.context.transaction(store)

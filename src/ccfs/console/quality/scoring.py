@@ -85,7 +85,8 @@ def _submit(
         return False
     is_first = evaluation.current.revision == 0
     action = AuditAction.EVALUATION_SUBMITTED if is_first else AuditAction.EVALUATION_CHANGED
-    target = f"{form.name} {call.agent_id} {format_score(score.hundredths)} #{evaluation.id}"
+    shown = "" if evaluation.calibration else f" {format_score(score.hundredths)}"  # scorers may read the log, too
+    target = f"{form.name} {call.agent_id}{shown} #{evaluation.id}"
     audit.add(connection, request.build_audit_entry(action, target, scope, None, call.call_id))
     if evaluation.calibration:
         calibrations.close_if_complete(connection, app, account_id, evaluation.calibration, now)

@@ -45,6 +45,7 @@ class SamplingRule:
     account_id: str
     form: int
     form_name: str
+    is_form_retired: bool = False  # then it draws nothing
     calls: int  # of each agent in each period
     period: SamplingPeriod
     min_talk_seconds: int
@@ -65,7 +66,12 @@ def _get_first_day(period: SamplingPeriod, day: date) -> date:
 
 
 def list_due_periods(rule: SamplingRule, zone: ZoneInfo, now: datetime) -> list[TimeWindow]:
-    """Return the periods that have ended since the last draw, the oldest first, and of these the last MAX_PERIODS."""
+    """Return the periods that have ended since the last draw, the oldest first, and of these the last MAX_PERIODS.
+
+    A rule whose form is retired has none.
+    """
+    if rule.is_form_retired:
+        return []
     end, periods = get_period_start(rule.period, now, zone), list[TimeWindow]()
     length = DAY if rule.period is SamplingPeriod.DAY else 7 * DAY
     while end > rule.drawn_until and len(periods) < MAX_PERIODS:

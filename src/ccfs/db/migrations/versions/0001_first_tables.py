@@ -1078,7 +1078,7 @@ def upgrade() -> None:
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("app", sa.Integer(), nullable=True),
         sa.Column("account_id", sa.Text(), nullable=False),
-        sa.Column("agent_id", sa.Text(), server_default="", nullable=False),
+        sa.Column("agent_id", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_user_roles_app"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_user_roles_user_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_user_roles")),

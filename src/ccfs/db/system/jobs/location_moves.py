@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
 from ccfs.db.job_queue import LOCATION_MOVES, MAX_ERROR_LENGTH
-from ccfs.model.blobs.location_move import LocationMove, MoveProgress, MoveState
+from ccfs.model.blobs.location_move import LocationMove, MoveProgress, MoveState, conflicts_with
 
 MAX_FINISHED: Final = 50  # finished moves that are kept
 _TABLE = schema.location_moves
@@ -80,8 +80,8 @@ def save_progress(
 ) -> bool:
     """Store how far a move is and extend the lease; False if the lease has been lost, as when an operator paused the move."""
     values = {**asdict(progress), "updated_at": now, "due_at": until, "error": ""}
-    if progress.files:
-        values["attempts"] = 0
+    has_moved = _TABLE.c.files < progress.files  # since the last save: earlier leases may have moved files, too
+    values["attempts"] = sa.case((has_moved, 0), else_=_TABLE.c.attempts)
     return _update_leased(connection, move_id, lease, values)
 
 
@@ -98,12 +98,23 @@ def finish(connection: Connection, move_id: str, lease: str, state: MoveState, n
 
 
 def change_state(connection: Connection, move_id: str, state: MoveState, now: datetime) -> bool:
-    """Pause, resume or stop a move, for an operator; False if it is not in a state that allows this."""
+    """Pause, resume or stop a move, for an operator; False if it is not in a state that allows this.
+
+    A failed move cannot be resumed while another one has its source, or moves files the other way.
+    """
+    if state is MoveState.DUE and has_conflict(connection, move_id):
+        return False
     values: dict[str, Any] = {"state": state, "lease": "", "bytes_per_second": 0}
     values |= {"due_at": now, "attempts": 0, "error": ""} if state is MoveState.DUE else {"due_at": None}
     values["finished_at"] = now if state is MoveState.STOPPED else None
     changeable = (_TABLE.c.id == move_id) & _TABLE.c.state.in_(_CHANGES[state])
     return connection.execute(sa.update(_TABLE).where(changeable).values(**values)).rowcount == 1
+
+
+def has_conflict(connection: Connection, move_id: str) -> bool:
+    """Return whether another move that can go on has the move's source, or moves files the other way."""
+    move, others = find(connection, move_id), [one for one in list_moves(connection) if one.id != move_id]
+    return move is not None and conflicts_with(others, move.source, move.target)
 
 
 def _update_leased(connection: Connection, move_id: str, lease: str, values: dict[str, Any]) -> bool:

@@ -116,9 +116,12 @@ def submit(
 
 
 def _store_revision(connection: Connection, app: App, evaluation: Evaluation) -> None:
-    """Copy the present revision, with the agent's response, even if it arrived a moment ago."""
+    """Copy the present revision, with the agent's response, even if it arrived a moment ago.
+
+    The row is locked, so that no response arrives between the copy and the next revision, which would lose it.
+    """
     columns = [_TABLE.c[name] for name in _REVISION_NAMES]
-    present = sa.select(_TABLE.c.app, _TABLE.c.id, *columns).where(_is_current(app, evaluation))
+    present = sa.select(_TABLE.c.app, _TABLE.c.id, *columns).where(_is_current(app, evaluation)).with_for_update()
     names = ["app", "evaluation", *_REVISION_NAMES]
     connection.execute(insert_or_ignore(connection, _REVISIONS).from_select(names, present))
 

@@ -49,10 +49,10 @@ def add_rule(connection: Connection, app: App, rule: SamplingRule, now: datetime
 
 
 def list_rules(connection: Connection, app: App, account_id: str) -> list[SamplingRule]:
-    """Return an account's rules, the oldest first."""
+    """Return an account's rules, the oldest first, also those whose form is retired: they draw nothing."""
     forms = schema.evaluation_forms
-    query = sa.select(_RULES, forms.c.name.label("form_name")).join(forms, forms.c.id == _RULES.c.form)
-    own = query.where(_is_own(_RULES, app, account_id), ~forms.c.is_retired)
+    query = sa.select(_RULES, forms.c.name.label("form_name"), forms.c.is_retired.label("is_form_retired"))
+    own = query.join(forms, forms.c.id == _RULES.c.form).where(_is_own(_RULES, app, account_id))
     return [_build_rule(row) for row in connection.execute(own.order_by(_RULES.c.id).limit(MAX_RULES))]
 
 
@@ -100,10 +100,13 @@ def store_draw(
 
 
 def list_open(connection: Connection, app: App, account_id: str, agent_id: str = "") -> list[SampledCall]:
-    """Return drawn calls that nobody has scored, of all agents or of one, the oldest first, at most MAX_LISTED."""
+    """Return drawn calls that nobody has scored, of all agents or of one, the oldest first, at most MAX_LISTED.
+
+    Those whose form is retired are left out: nobody can score them until it is restored.
+    """
     forms = schema.evaluation_forms
     query = sa.select(_CALLS, forms.c.name.label("form_name")).join(forms, forms.c.id == _CALLS.c.form)
-    own = query.where(_is_own(_CALLS, app, account_id), _CALLS.c.state == SampleState.OPEN)
+    own = query.where(_is_own(_CALLS, app, account_id), _CALLS.c.state == SampleState.OPEN, ~forms.c.is_retired)
     if agent_id:
         own = own.where(_CALLS.c.agent_id == agent_id)
     rows = connection.execute(own.order_by(_CALLS.c.call_begin, _CALLS.c.call_id).limit(MAX_LISTED))
@@ -174,6 +177,7 @@ def _build_rule(row: sa.Row[Any]) -> SamplingRule:
         account_id=row.account_id,
         form=row.form,
         form_name=row.form_name,
+        is_form_retired=row.is_form_retired,
         calls=row.calls,
         period=SamplingPeriod(row.period),
         min_talk_seconds=row.min_talk_seconds,
