@@ -55,7 +55,11 @@ def test_a_search_without_an_answer_keeps_its_results_and_says_why(
     sign_in(console_server, view, "lucy")
     view.goto(f"http://{console_server.host}/console/calls?account={call_centre.account_param}")
     view.get_by_text("More filters").click()
-    results, notice, caller = view.locator("#results"), view.locator("#notice"), view.get_by_role("textbox", name="Caller", exact=True)
+    results, notice, caller = (
+        view.locator("#results"),
+        view.locator("#notice"),
+        view.get_by_role("textbox", name="Caller", exact=True),
+    )
     page = view.locator("#search-page")  # which a search replaces
     before = results.inner_text()
     held: list[Route] = []
