@@ -131,7 +131,7 @@ def test_the_board_says_what_is_unknown_and_old(signed_in: SignIn, call_centre: 
     assert "Waiting callers are unknown" in text
     assert "Waiting now ? Longest waiting ?" in text
     assert "Agent states are unknown" in text
-    assert "No new data for 2" in text  # a day or so
+    assert "No new data for " in text
 
 
 def test_a_board_is_loaded_once_for_all_screens() -> None:
