@@ -20,8 +20,8 @@ def run_soak(module: str, folder: Path, *arguments: object) -> Any:
 
 
 def test_an_ingest_that_is_killed_repeatedly_ends_like_one_that_is_not(tmp_path: Path) -> None:
-    result = run_soak("ingest_kill", tmp_path, 6, 7)
-    assert result["kills"] == 6
+    result = run_soak("ingest_kill", tmp_path, 4, 7)
+    assert result["kills"] == 4
     assert result["recordings"] > 80
 
 
@@ -29,7 +29,7 @@ def test_an_ingest_on_postgresql_that_is_killed_repeatedly_ends_like_one_that_is
     tmp_path: Path, postgres_url: str
 ) -> None:
     with databases.create_database(postgres_url) as url:
-        assert run_soak("ingest_kill", tmp_path, 3, 7, url)["kills"] == 3
+        assert run_soak("ingest_kill", tmp_path, 2, 7, url)["kills"] == 2
 
 
 def test_acknowledged_uploads_survive_a_server_that_is_killed(tmp_path: Path) -> None:

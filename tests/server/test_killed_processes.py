@@ -40,7 +40,7 @@ def test_web_processes_end_with_a_killed_main_process(tmp_path: Path, workers: i
 
 
 def test_a_main_process_that_is_killed_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
-    for _ in range(5):
+    for _ in range(2):
         with run_server(tmp_path, workers=2) as server:
             below = list_descendants(server.process.pid)  # the second web process is still importing
             os.kill(server.process.pid, signal.SIGKILL)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.server.random_stops import END_SECONDS, stop_once
 
-ROUNDS = 8
+ROUNDS = 4
 
 
 def test_serve_acts_on_signals_at_random_moments(tmp_path: Path) -> None:

@@ -118,13 +118,9 @@ ROWS: dict[ExportTable, st.SearchStrategy[Any]] = {
 
 def insert_rows(connection: Connection, app: App, rows: Sequence[Any]) -> None:
     """Add rows of any type."""
+    cdrs.add(connection, app, [row for row in rows if isinstance(row, Cdr)])
+    agent_operations.add(connection, app, [row for row in rows if isinstance(row, AgentOperation)])
+    agent_operations.add_skill_changes(connection, app, [row for row in rows if isinstance(row, AgentSkillChange)])
     for row in rows:
-        match row:
-            case Cdr():
-                cdrs.add(connection, app, [row])
-            case Recording():
-                recordings.add(connection, app, row, sample_rows.NOW)
-            case AgentOperation():
-                agent_operations.add(connection, app, [row])
-            case AgentSkillChange():
-                agent_operations.add_skill_changes(connection, app, [row])
+        if isinstance(row, Recording):
+            recordings.add(connection, app, row, sample_rows.NOW)
