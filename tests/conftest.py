@@ -1,5 +1,6 @@
 """The servers and databases that any test may ask for, and how all tests log. Nothing else: a test's own things stand beside it."""
 
+import gc
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +46,16 @@ SLOW_FILES = (  # in order of their time; a slow file that comes last leaves the
 def pytest_configure() -> None:
     """Let the processes that the tests start end on SIGHUP, even if this run was started by nohup."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_sessionstart() -> None:
+    """Collect no garbage while tests are collected: they stay to the end, and looking through them took a third of the time."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,6 +1,6 @@
 """Servers for the console's tests: one with a call centre, one with bulk downloads, one with single sign-on; and clients.
 
-They run on SQLite. For the files of ON_BOTH_ENGINES, whose pages query large tables or store sessions, also on PostgreSQL. With
+They run on SQLite. For the files of ON_BOTH_ENGINES, whose pages query large tables, also on PostgreSQL. With
 CONSOLE_ENGINES=all, as a soak test sets it, every file runs on both.
 """
 
@@ -33,9 +33,7 @@ ON_BOTH_ENGINES = {
     "test_call_pages",
     "test_statistics_page",
     "test_source_file_reread",
-    "test_role_permissions",
     "test_node_operation",
-    "test_login",
     "test_evaluations",
     "test_odd_requests",
 }

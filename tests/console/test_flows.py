@@ -1,4 +1,4 @@
-"""The main flows in Chromium on both engines, with the demo's calls: search, playback, downloads, exports, callbacks, keys, login."""
+"""The main flows in Chromium (on both engines in the soak test), with the demo's calls: search, playback, downloads, exports, callbacks, keys, login."""
 
 import time
 import zipfile
@@ -16,6 +16,7 @@ from tests.api.api_client import ApiClient
 from tests.api.callback_client import read_zip
 from tests.console.access.test_route_access import FOREIGN_CASES
 from tests.console.chromium import open_browser, open_page
+from tests.console.conftest import ON_ALL_ENGINES
 from tests.console.console_client import PASSWORD
 from tests.console.demo_site import LONDON, SHANGHAI, DemoSite, run_demo_site
 from tests.media import audio_samples
@@ -31,7 +32,7 @@ def chromium() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"] if ON_ALL_ENGINES else ["sqlite"])
 def demo_site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoSite]:
     data: Path = tmp_path_factory.mktemp("site")
     if request.param == "sqlite":

@@ -37,4 +37,4 @@ def test_acknowledged_uploads_survive_a_server_that_is_killed(tmp_path: Path) ->
 
 
 def test_memory_of_an_ingest_does_not_grow_with_its_lines(tmp_path: Path) -> None:
-    assert run_soak("million_lines", tmp_path, 16_000, 80)["peak_mb"] < 300
+    assert run_soak("million_lines", tmp_path, 8_000, 80)["peak_mb"] < 300

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.ingest.test_kill import run_soak
 
-SECONDS, CALLS = 10, 90
+SECONDS, CALLS = 8, 60
 
 
 def test_a_week_of_growing_and_rotating_files_is_ingested_like_in_one_pass(tmp_path: Path, database_url: str) -> None:
