@@ -194,7 +194,26 @@ def run(folder: Path, seconds: float, calls: int, seed: int, url: str) -> dict[s
         "lost": sum(len(rows["lost"]) for rows in differences.values()),
         "extra": sum(len(rows["extra"]) for rows in differences.values()),
         "differences": {name: {kind: len(rows[kind]) for kind in rows} for name, rows in differences.items()},
+        "examples": list_examples(site, week.rotator, differences),
     }
+
+
+def list_examples(
+    site: IngestSite, rotator: LogRotator, differences: dict[str, dict[str, list[str]]]
+) -> dict[str, list[str]]:
+    """Return some rows that differ, what is known of files that were not read, and all rotated files; {} without differences."""
+    if not differences:
+        return {}
+    rows = {
+        f"{name} {kind}": [row[:1500] for row in rows[:3]]
+        for name, of in differences.items()
+        for kind, rows in of.items()
+    }
+    unread = site.read_rows(schema.rotated_files, "path", "state", "size", "offset", "line")
+    rows["unread"] = [str(row) for row in unread if row[1] != READ]
+    rows["cursors"] = [str(row) for row in site.read_rows(schema.source_cursors, "path", "offset", "line")]
+    rows["files"] = sorted(f"{path} {path.stat().st_size}" for path in rotator.list_rotated())
+    return rows
 
 
 def main() -> None:
