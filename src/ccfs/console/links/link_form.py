@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ccfs.console.annotations.annotation_form import END_TOLERANCE_MS
+from ccfs.model.formats.numbers import parse_number
 from ccfs.model.identity.user import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, is_valid_password
 from ccfs.model.recordings.annotation import format_offset, parse_offset
 from ccfs.model.recordings.guest_link import (
@@ -18,6 +19,7 @@ from ccfs.model.recordings.guest_link import (
 from ccfs.model.recordings.tracks import PlacedRecording
 
 DEFAULT_HOURS: Final = 168
+MAX_NUMBER: Final = 999_999  # of hours or plays in a form, before it is judged
 Translate = Callable[..., str]
 
 
@@ -50,10 +52,10 @@ def parse_link_form(
     start_ms, end_ms, field, problem = _parse_span(fields, placed, translate)
     if problem:
         return field, problem
-    hours, plays = _parse_number(fields.get("hours", "")), fields.get("plays", "").strip()
+    hours, plays = parse_number(fields.get("hours", ""), MAX_NUMBER), fields.get("plays", "").strip()
     if hours is None or hours not in list_lifetimes(max_days):
         return "hours", translate("Choose how long the link is valid.")
-    max_plays = _parse_number(plays) if plays else MAX_PLAYS
+    max_plays = parse_number(plays, MAX_NUMBER) if plays else MAX_PLAYS
     if max_plays is None or not 1 <= max_plays <= MAX_PLAYS:
         return "plays", translate("Enter a number of plays from 1 to {most}, or leave the field empty.", most=MAX_PLAYS)
     title, password = _clean_title(fields.get("title", "")), fields.get("link_password", "")
@@ -91,10 +93,6 @@ def _parse_span(
     if (placed.length_ms if end_ms is None else end_ms) - start_ms < MIN_PASSAGE_MS:
         return 0, None, "to" if "to" in places else "from", translate("The end must be after the position.")
     return start_ms, end_ms, "", ""
-
-
-def _parse_number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else None
 
 
 def _clean_title(text: str) -> str:

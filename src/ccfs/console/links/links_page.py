@@ -18,6 +18,7 @@ from ccfs.db.system import tenants
 from ccfs.db.system.console import audit
 from ccfs.db.tenant import guest_links, recordings
 from ccfs.model.errors import NotFound
+from ccfs.model.formats.numbers import parse_number
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Permission
 from ccfs.model.recordings.annotation import format_offset
@@ -26,6 +27,7 @@ from ccfs.web.responses.types import BytesResponse, Response
 
 PATH: Final = "/console/links"
 PAGE_ROWS: Final = 100
+MAX_LINK_ID: Final = 10**17 - 1
 
 
 def are_links_on(request: ConsoleRequest, scope: AccountScope) -> bool:
@@ -46,7 +48,7 @@ async def list_links(request: ConsoleRequest) -> Response:
     if not scopes:
         return render_no_accounts(request)
     scope, before = choose_scope(request, scopes), request.query_params.get("before", "")
-    last = int(before) if before.isascii() and before.isdecimal() and len(before) < 18 else None
+    last = parse_number(before, MAX_LINK_ID)
     load = partial(
         guest_links.list_by_account,
         app=scope.app,
@@ -142,11 +144,11 @@ async def revoke_link(request: ConsoleRequest) -> Response:
 
 async def _find_link(request: ConsoleRequest) -> GuestLink:
     """Return the link that the form names. Raise NotFound unless it is the user's own, or the user administers the account."""
-    scope, text = request.current_scope, request.form.get("id", "")
-    if not (text.isascii() and text.isdecimal() and len(text) < 18):
+    scope, link_id = request.current_scope, parse_number(request.form.get("id", ""), MAX_LINK_ID)
+    if link_id is None:
         raise NotFound
     link = await request.context.query(
-        lambda connection: guest_links.find(connection, scope.app, scope.account.account_id, int(text))
+        lambda connection: guest_links.find(connection, scope.app, scope.account.account_id, link_id)
     )
     is_own = link is not None and link.user_id == request.current_user.id
     if link is None or not (is_own or request.has_permission_in(Permission.ADMINISTER, scope)):

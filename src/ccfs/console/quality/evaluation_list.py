@@ -19,6 +19,7 @@ from ccfs.logs import get_logger
 from ccfs.model.exports.time_window import to_utc
 from ccfs.model.formats import safe_csv
 from ccfs.model.formats.durations import format_utc_offset
+from ccfs.model.formats.numbers import parse_number
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Permission
 from ccfs.model.quality.evaluation import Evaluation, EvaluationState
@@ -31,6 +32,7 @@ MAX_PERIOD: Final = timedelta(days=366 * 10)
 MAX_LENGTH: Final = 100  # characters of a field
 FIELD_NAMES: Final = ("agent", "form", "scorer", "state", "from", "to")
 CSV_BATCH: Final = 500
+MAX_NUMBER: Final = 10**15 - 1  # of a form or an evaluation in a parameter
 _DAY: Final = timedelta(days=1)
 
 
@@ -158,7 +160,7 @@ def _parse_search(request: ConsoleRequest, scope: AccountScope, fields: Mapping[
         begin=begin,
         end=end,
         agent_id=fields["agent"],
-        form=int(form) if form.isascii() and form.isdecimal() and len(form) <= 15 else None,
+        form=parse_number(form, MAX_NUMBER),
         scorer=fields["scorer"].lower(),
         state=next((state for state in EvaluationState if state == fields["state"]), None),
         cursor=_parse_cursor(request.query_params.get("cursor", "")),
@@ -190,5 +192,5 @@ def _parse_cursor(text: str) -> tuple[datetime, int] | None:
         at = datetime.fromisoformat(instant[:40])
     except ValueError:
         return None
-    is_valid = at.tzinfo is not None and number.isascii() and number.isdecimal() and len(number) <= 15
-    return (at, int(number)) if is_valid else None
+    last_id = parse_number(number, MAX_NUMBER)
+    return None if at.tzinfo is None or last_id is None else (at, last_id)

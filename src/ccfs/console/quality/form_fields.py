@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from ccfs.model.formats.numbers import parse_number
 from ccfs.model.quality.evaluation_form import (
     MAX_NAME_LENGTH,
     MAX_POINTS,
@@ -105,7 +106,7 @@ def change_rows(fields: FormFields, command: str) -> None:
     """Add, remove or move a section or question: "add-section", "up-section.2", "remove-question.1.3". Ignore others."""
     action, _, place = command.partition(".")
     verb, _, what = action.partition("-")
-    numbers = [int(part) - 1 for part in place.split(".") if part.isascii() and part.isdecimal() and len(part) < 4]
+    numbers = [number - 1 for part in place.split(".") if (number := parse_number(part, 999)) is not None]
     if action == "add-section" and len(fields.sections) < MAX_SECTIONS and fields.question_count < MAX_QUESTIONS:
         fields.sections.append(SectionFields())
     elif what == "section" and len(numbers) == 1:
@@ -180,8 +181,7 @@ def _clean(text: str, length: int, name: str, translate: Translate, problems: di
 
 
 def _parse_weight(text: str, name: str, translate: Translate, problems: dict[str, str]) -> int:
-    clean = text.strip()
-    if clean.isascii() and clean.isdecimal() and len(clean) < 4 and 1 <= int(clean) <= MAX_WEIGHT:
-        return int(clean)
+    if weight := parse_number(text.strip(), MAX_WEIGHT):
+        return weight
     problems[name] = translate("Enter a weight from 1 to {most}.", most=MAX_WEIGHT)
     return 1

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.console.calls.search import choose_scope, render_no_accounts
 from ccfs.console.forms.confirmation import Question
+from ccfs.console.forms.queue_names import are_too_many, split_queue_names
 from ccfs.console.quality.objects import find_usable_form, parse_id
 from ccfs.console.request import AccountScope, ConsoleRequest
 from ccfs.db.system.console import audit
@@ -18,6 +19,7 @@ from ccfs.db.tenant.quality import calibrations, evaluation_forms, samples
 from ccfs.model.calls.call import Direction
 from ccfs.model.errors import NotFound
 from ccfs.model.formats.durations import parse_typed_duration
+from ccfs.model.formats.numbers import parse_number
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Permission
 from ccfs.model.quality.evaluation_form import EvaluationForm
@@ -34,7 +36,7 @@ from ccfs.model.quality.sampling import (
 )
 from ccfs.web.responses.types import BytesResponse, Response
 
-MAX_NAME_LENGTH = 64  # of a queue or an agent
+MAX_NAME_LENGTH = 64  # of an agent
 DRAW_SECONDS: Final = 5.0  # after which a request begins no further draw; the next one goes on
 _drawing: Final[set[tuple[int, str]]] = set()  # app and account, by requests of this process
 
@@ -173,20 +175,20 @@ def _parse_rule(
     calls, direction = sent.get("calls", "").strip(), sent.get("direction", "")
     if period is None or direction not in ("", *Direction):
         raise NotFound
-    if not (calls.isascii() and calls.isdecimal() and len(calls) < 4 and 1 <= int(calls) <= MAX_CALLS):
+    if not 1 <= (count := parse_number(calls, 999) or 0) <= MAX_CALLS:
         return None, t("Enter a number from 1 to {most}.", most=MAX_CALLS), "calls"
     talk = parse_typed_duration(sent.get("min_talk", "").strip() or "0")
     if talk is None or talk > MAX_MIN_TALK_SECONDS:
         return None, t("Enter a duration such as 5 (minutes), 3 min, 180s, 5:30 or 1:05:30."), "min_talk"
-    queues = tuple(dict.fromkeys(name.strip() for name in sent.get("queues", "").split(",") if name.strip()))
-    if len(queues) > MAX_QUEUES or any(len(queue) > MAX_NAME_LENGTH for queue in queues):
+    queues = split_queue_names(sent.get("queues", ""))
+    if are_too_many(queues, MAX_QUEUES):
         return None, t("Enter up to {most} queues, separated by commas.", most=MAX_QUEUES), "queues"
     rule = SamplingRule(
         id=0,
         account_id=scope.account.account_id,
         form=form.id,
         form_name=form.name,
-        calls=int(calls),
+        calls=count,
         period=period,
         min_talk_seconds=talk,
         direction=direction,

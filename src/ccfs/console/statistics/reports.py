@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.console.calls.search import choose_scope, render_no_accounts
 from ccfs.console.forms.confirmation import Question
+from ccfs.console.forms.queue_names import are_too_many, split_queue_names
 from ccfs.console.labels import FREQUENCIES
 from ccfs.console.request import AccountScope, ConsoleRequest
 from ccfs.db.system.console import audit
@@ -27,8 +28,6 @@ from ccfs.model.errors import NotFound
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Permission
 from ccfs.web.responses.types import BytesResponse, Response
-
-MAX_QUEUE_LENGTH = 64
 
 
 async def list_reports(request: ConsoleRequest) -> Response:
@@ -61,7 +60,7 @@ async def schedule_report(request: ConsoleRequest) -> Response:
     """Schedule a report."""
     scope, form = request.current_scope, request.form
     recipients = tuple(dict.fromkeys(form.get("recipients", "").replace(",", " ").replace(";", " ").split()))
-    queues = tuple(dict.fromkeys(name.strip() for name in form.get("queues", "").split(",") if name.strip()))
+    queues = split_queue_names(form.get("queues", ""))
     problem = _find_problem(request, recipients, queues)
     frequency = next((value for value in ReportFrequency if value == form.get("frequency")), None)
     report_format = next((value for value in ReportFormat if value == form.get("format")), None)
@@ -103,7 +102,7 @@ def _find_problem(request: ConsoleRequest, recipients: tuple[str, ...], queues: 
         )
     if len(recipients) > MAX_RECIPIENTS or not all(map(is_address, recipients)):
         return request.translate("Enter up to {most} e-mail addresses, separated by commas.", most=MAX_RECIPIENTS)
-    if len(queues) > MAX_QUEUES or any(len(queue) > MAX_QUEUE_LENGTH for queue in queues):
+    if are_too_many(queues, MAX_QUEUES):
         return request.translate("Enter up to {most} queues, separated by commas.", most=MAX_QUEUES)
     return ""
 

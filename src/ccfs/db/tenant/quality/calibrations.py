@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
-from ccfs.db.tenant.quality.evaluations import build_evaluation, select_evaluations
+from ccfs.db.tenant.quality.evaluations import build_call, build_evaluation, select_evaluations
 from ccfs.model.identity.tenancy import App
 from ccfs.model.quality.evaluation import EvaluatedCall, Evaluation, EvaluationState
 from ccfs.model.quality.evaluation_form import EvaluationForm
@@ -121,12 +121,9 @@ def _list_submitted(connection: Connection, app: App, account_id: str, rows: Seq
 
 
 def _build(row: sa.Row[Any], names: Sequence[tuple[int, str]], submitted: Sequence[Evaluation]) -> Calibration:
-    call = EvaluatedCall(
-        account_id=row.account_id, call_id=row.call_id, call_begin=row.call_begin, agent_id=row.agent_id
-    )
     return Calibration(
         id=row.id,
-        call=call,
+        call=build_call(row),
         form=row.form,
         version=row.version,
         form_name=row.form_name,

@@ -176,14 +176,18 @@ def select_evaluations() -> sa.Select[Any]:
     return sa.select(_TABLE, _FORMS.c.name.label("form_name")).join(_FORMS, _FORMS.c.id == _TABLE.c.form)
 
 
-def build_evaluation(row: sa.Row[Any]) -> Evaluation:
-    """Return the evaluation in a row."""
-    call = EvaluatedCall(
+def build_call(row: sa.Row[Any]) -> EvaluatedCall:
+    """Return the call, with its agent, of a row of any table of quality management."""
+    return EvaluatedCall(
         account_id=row.account_id, call_id=row.call_id, call_begin=row.call_begin, agent_id=row.agent_id
     )
+
+
+def build_evaluation(row: sa.Row[Any]) -> Evaluation:
+    """Return the evaluation in a row."""
     return Evaluation(
         id=row.id,
-        call=call,
+        call=build_call(row),
         form=row.form,
         version=row.version,
         form_name=row.form_name,

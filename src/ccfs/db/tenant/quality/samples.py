@@ -13,6 +13,7 @@ from ccfs.db import schema
 from ccfs.db.engine import force_custom_plan
 from ccfs.db.statements import insert_or_ignore
 from ccfs.db.tenant.calls.search_index import ValueKind
+from ccfs.db.tenant.quality.evaluations import build_call
 from ccfs.model.calls import partition_month
 from ccfs.model.calls.call import Direction
 from ccfs.model.calls.cdr import DeviceType
@@ -110,7 +111,7 @@ def list_open(connection: Connection, app: App, account_id: str, agent_id: str =
     if agent_id:
         own = own.where(_CALLS.c.agent_id == agent_id)
     rows = connection.execute(own.order_by(_CALLS.c.call_begin, _CALLS.c.call_id).limit(MAX_LISTED))
-    return [SampledCall(call=_build_call(row), form=row.form, form_name=row.form_name) for row in rows]
+    return [SampledCall(call=build_call(row), form=row.form, form_name=row.form_name) for row in rows]
 
 
 def set_state(connection: Connection, app: App, account_id: str, call_id: str, state: SampleState) -> bool:
@@ -163,12 +164,6 @@ def _draw_of_agent(
 
 def _is_own(table: sa.Table, app: App, account_id: str) -> sa.ColumnElement[bool]:
     return (table.c.app == app.id) & (table.c.account_id == account_id)
-
-
-def _build_call(row: sa.Row[Any]) -> EvaluatedCall:
-    return EvaluatedCall(
-        account_id=row.account_id, call_id=row.call_id, call_begin=row.call_begin, agent_id=row.agent_id
-    )
 
 
 def _build_rule(row: sa.Row[Any]) -> SamplingRule:
