@@ -21,6 +21,7 @@ ZONE = ZoneInfo("Asia/Shanghai")  # of the accounts
 # Noon of yesterday: no call is near a midnight of the accounts.
 BEGIN = datetime.combine(datetime.now(ZONE).date() - timedelta(days=1), time(12), ZONE).astimezone(UTC)
 DAY = f"{BEGIN.astimezone(ZONE):%Y-%m-%d}"
+CDR_COUNT = 7  # of all apps
 HOSTILE_TEXT = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 HOSTILE_FILE_NAME = '/0/1/record/x/acme-account/undated/512/a"b\r\nset-cookie: x=1;<script>é.V3'
 

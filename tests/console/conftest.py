@@ -11,13 +11,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from ccfs.db import schema
 from ccfs.db.system.console import users
 from ccfs.model.identity.user import Grant, Role
 from ccfs.model.recordings.recording import Recording
+from ccfs.server.node import Node
 from tests import databases
 from tests.console.bulk.bulk_download_server import BulkDownloadServer, run_bulk_download_server
-from tests.console.call_centre_data import CallCentreData, create_call_centre
+from tests.console.call_centre_data import CDR_COUNT, CallCentreData, create_call_centre
 from tests.console.console_client import ConsoleClient
 from tests.console.login.oidc_provider import CLIENT_ID, CLIENT_SECRET, OidcProvider, run_oidc_provider
 from tests.media import audio_samples
@@ -47,7 +50,10 @@ ON_OWN_SERVER = {
     "test_player_browser",
     "test_access_matrix",
     "test_speech_pages",
-}  # which must not see rows of other tests
+    "test_sampling",
+    "test_agent_pages",
+    "test_call_pages",
+}  # which add calls, or must not see rows of other tests
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -74,14 +80,33 @@ def create_database(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def console_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CcfsServer]:
+def shared_nodes() -> list[Node]:
+    """The node of the running server that files share, if any."""
+    return []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def check_shared_calls(shared_nodes: list[Node]) -> Iterator[None]:
+    """Fail a file that adds calls to the server that files share, where other tests count them."""
+    yield
+    for node in shared_nodes:
+        with node.database.read_transaction() as connection:
+            assert connection.scalar(sa.select(sa.func.count()).select_from(schema.cdrs)) in (0, CDR_COUNT)
+
+
+@pytest.fixture(scope="session")
+def console_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, shared_nodes: list[Node]
+) -> Iterator[CcfsServer]:
     """A server without lock-out, since all tests share one address."""
     folder = tmp_path_factory.mktemp("console")
     with (
         create_database(request) as database,
         run_server(folder, lock_failures=0, search_ms=SEARCH_MS, **database) as server,
     ):
+        shared_nodes[:] = [] if " of " in request.param else [server.node]
         yield server
+        shared_nodes.clear()
 
 
 @pytest.fixture(scope="session")
