@@ -24,7 +24,7 @@ from ccfs.web.responses.types import BytesResponse, Response
 
 CALL_FIELD_PREFIX = "call."  # of the names of ticked calls' fields
 MAX_SELECTED = 1000  # calls of one bulk download; list.js has the same number
-MAX_PENDING = 5  # bulk downloads of one user that may be under way
+MAX_PENDING = 5  # bulk downloads of one user in an app that may be under way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +71,6 @@ async def create_bulk_download(request: ConsoleRequest) -> Response:
         bulk_request, description = _parse_selection(request)
     except InvalidSelection as error:
         return await _render_page(request, 400, str(error))
-    if sum(row.view.state is BulkDownloadState.DUE for row in await _list_own(request)) >= MAX_PENDING:
-        problem = request.translate("Too many bulk downloads are being prepared. Wait until one is completed.")
-        return await _render_page(request, 400, problem)
     bulk_download = BulkDownload(
         id=secrets.token_hex(16),
         user_id=request.current_user.id,
@@ -84,11 +81,15 @@ async def create_bulk_download(request: ConsoleRequest) -> Response:
     )
     target = f"{bulk_download.id} {description}"
 
-    def change(connection: Connection) -> None:
+    def change(connection: Connection) -> bool:
+        if not bulk_downloads.add_if_fewer(connection, scope.app, bulk_download, MAX_PENDING):
+            return False
         audit.add(connection, request.build_audit_entry(AuditAction.BULK_DOWNLOAD_REQUESTED, target, scope))
-        bulk_downloads.add(connection, scope.app, bulk_download)
+        return True
 
-    await request.context.transaction(change)
+    if not await request.context.transaction(change):
+        problem = request.translate("Too many bulk downloads are being prepared. Wait until one is completed.")
+        return await _render_page(request, 400, problem)
     return request.redirect("/console/bulk-download", account=scope.name, id=bulk_download.id)
 
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
+from ccfs.db.row_limit import has_room
 from ccfs.model.calls import partition_month
 from ccfs.model.identity.tenancy import App
 from ccfs.model.recordings.annotation import MAX_PER_RECORDING, Annotation, AnnotationDraft
@@ -66,7 +67,7 @@ def add(
     repeated = connection.execute(sa.select(_TABLE.c.id).where(of_recording, is_recent, *is_same)).scalar()
     if repeated is not None:
         return AddResult.REPEATED, repeated
-    if connection.execute(sa.select(sa.func.count()).where(of_recording)).scalar_one() >= MAX_PER_RECORDING:
+    if not has_room(connection, app, _TABLE, of_recording, MAX_PER_RECORDING):
         return AddResult.FULL, 0
     values |= {
         "app": app.id,

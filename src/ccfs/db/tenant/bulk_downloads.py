@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
+from ccfs.db.row_limit import has_room
 from ccfs.db.tenant.recordings import get_column_values
 from ccfs.model.bulk.bulk_download import BulkDownload, BulkDownloadState, BulkProgress, BulkRequest
 from ccfs.model.bulk.bulk_zip import CsvDigest, ZipSummary
@@ -55,6 +56,15 @@ def add(connection: Connection, app: App, bulk_download: BulkDownload) -> None:
             **get_column_values(BulkProgress()),
         )
     )
+
+
+def add_if_fewer(connection: Connection, app: App, bulk_download: BulkDownload, limit: int) -> bool:
+    """Store a request if fewer than `limit` of the user are due in the app; return whether it was stored."""
+    is_due = (_TABLE.c.user_id == bulk_download.user_id) & (_TABLE.c.state == BulkDownloadState.DUE)
+    if not has_room(connection, app, _TABLE, (_TABLE.c.app == app.id) & is_due, limit):
+        return False
+    add(connection, app, bulk_download)
+    return True
 
 
 def list_by_user(connection: Connection, app: App, user: int, limit: int = 100) -> list[BulkDownloadView]:

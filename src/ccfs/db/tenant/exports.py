@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
 from ccfs.db.job_queue import EXPORTS
+from ccfs.db.row_limit import has_room
 from ccfs.db.tenant.recordings import get_column_values
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.exports.export import Export, ExportFilter, ExportKind, ExportState
@@ -19,7 +20,6 @@ from ccfs.model.identity.tenancy import App
 
 _TABLE = schema.exports
 _DELIVERIES = schema.deliveries
-_APPS = schema.apps
 _IS_FAILED = _TABLE.c.state == sa.literal_column("'failed'")  # a literal, as in the partial index
 
 
@@ -68,16 +68,10 @@ def add(connection: Connection, app: App, export: Export) -> None:
 
 
 def add_if_fewer(connection: Connection, app: App, export: Export, limit: int) -> bool:
-    """Store a request if fewer than `limit` of the app are not ready yet, 0: however many; return whether it was stored.
-
-    On PostgreSQL the app's row makes its requests queue, so that none slips past the count.
-    """
-    if limit:
-        connection.execute(sa.select(_APPS.c.id).where(_APPS.c.id == app.id).with_for_update(key_share=True))
-        is_due = _TABLE.c.state == sa.literal_column("'due'")  # a literal, as in the partial index
-        waiting = sa.select(_TABLE.c.due_at).where(_TABLE.c.app == app.id, is_due).order_by(_TABLE.c.due_at)
-        if connection.execute(waiting.offset(limit - 1).limit(1)).first() is not None:
-            return False
+    """Store a request if fewer than `limit` of the app are not ready yet, 0: however many; return whether it was stored."""
+    is_due = _TABLE.c.state == sa.literal_column("'due'")  # a literal, as in the partial index
+    if limit and not has_room(connection, app, _TABLE, (_TABLE.c.app == app.id) & is_due, limit):
+        return False
     add(connection, app, export)
     return True
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
+from ccfs.db.row_limit import has_room
 from ccfs.db.system.console.users import hash_token
 from ccfs.model.calls import partition_month
 from ccfs.model.identity.tenancy import App
@@ -43,7 +44,7 @@ def add(
     """Add a link of a user and return its id; None if the recording has MAX_PER_RECORDING that still work."""
     of_recording = (_TABLE.c.app == app.id) & (_TABLE.c.recording == recording.file_name)
     is_open = (_TABLE.c.expires_at > now) & _TABLE.c.revoked_at.is_(None)
-    if connection.execute(sa.select(sa.func.count()).where(of_recording, is_open)).scalar_one() >= MAX_PER_RECORDING:
+    if not has_room(connection, app, _TABLE, of_recording & is_open, MAX_PER_RECORDING):
         return None
     values = {name: getattr(draft, name) for name in _DRAFT_NAMES} | {
         "app": app.id,

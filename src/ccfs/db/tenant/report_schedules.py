@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
+from ccfs.db.row_limit import has_room
 from ccfs.model.calls.reports.report import MAX_SCHEDULES, ReportFormat, ReportFrequency, ReportSchedule
 from ccfs.model.identity.tenancy import App
 
@@ -29,7 +30,7 @@ class ReportScheduleView:
 def add(connection: Connection, app: App, schedule: ReportSchedule, now: datetime) -> bool:
     """Store a report. False if the account has MAX_SCHEDULES already."""
     own = _is_own(app, schedule.account_id)
-    if connection.execute(sa.select(sa.func.count()).where(own)).scalar_one() >= MAX_SCHEDULES:
+    if not has_room(connection, app, _TABLE, own, MAX_SCHEDULES):
         return False
     connection.execute(
         sa.insert(_TABLE).values(

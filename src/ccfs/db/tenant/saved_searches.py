@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
+from ccfs.db.row_limit import has_room
 from ccfs.db.statements import insert_or_ignore
 from ccfs.model.calls.saved_search import MAX_SAVED, SHARED, SavedSearch, fold_search_name
 from ccfs.model.errors import OperatorError
@@ -35,7 +36,7 @@ def save(connection: Connection, app: App, search: SavedSearch, *, replaces: boo
     replaced = connection.execute(sa.select(_TABLE.c.id).where(has_name)).scalar() if replaces else None
     search = replace(search, id=replaced or search.id)
     connection.execute(sa.delete(_TABLE).where(shelf, _TABLE.c.id == search.id))
-    if connection.execute(sa.select(sa.func.count()).where(shelf)).scalar_one() >= MAX_SAVED:
+    if not has_room(connection, app, _TABLE, shelf, MAX_SAVED):
         raise TooManySearches(str(MAX_SAVED))
     row = insert_or_ignore(connection, _TABLE).values(
         id=search.id,

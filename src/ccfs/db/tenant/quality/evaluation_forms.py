@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
+from ccfs.db.row_limit import has_room
 from ccfs.model.identity.tenancy import App
 from ccfs.model.quality.evaluation_form import MAX_FORMS, EvaluationForm, FormContent, decode_content, encode_content
 
@@ -18,7 +19,7 @@ def add(
 ) -> int | None:
     """Add a form with its first version, and return its id; None if the account has MAX_FORMS already."""
     own = (_FORMS.c.app == app.id) & (_FORMS.c.account_id == account_id)
-    if connection.execute(sa.select(sa.func.count()).where(own)).scalar_one() >= MAX_FORMS:
+    if not has_room(connection, app, _FORMS, own, MAX_FORMS):
         return None
     values = {"app": app.id, "account_id": account_id, "name": content.name, "version": 1, "is_retired": False}
     form_id: int = connection.execute(sa.insert(_FORMS).values(**values).returning(_FORMS.c.id)).scalar_one()

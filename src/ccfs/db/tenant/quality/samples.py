@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
 from ccfs.db.engine import force_custom_plan
+from ccfs.db.row_limit import has_room
 from ccfs.db.statements import insert_or_ignore
 from ccfs.db.tenant.calls.search_index import ValueKind
 from ccfs.db.tenant.quality.evaluations import build_call
@@ -40,7 +41,7 @@ class SampledCall:
 def add_rule(connection: Connection, app: App, rule: SamplingRule, now: datetime) -> bool:
     """Store a rule. False if the account has MAX_RULES already."""
     own = _is_own(_RULES, app, rule.account_id)
-    if connection.execute(sa.select(sa.func.count()).where(own)).scalar_one() >= MAX_RULES:
+    if not has_room(connection, app, _RULES, own, MAX_RULES):
         return False
     names = ("account_id", "form", "calls", "period", "min_talk_seconds", "direction", "seed", "author", "drawn_until")
     values: dict[str, Any] = {name: getattr(rule, name) for name in names}
