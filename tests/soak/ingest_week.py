@@ -110,7 +110,8 @@ class Week:
             if not self.wait_until(self._has_read_all, READING_SECONDS):
                 logs = []  # another time
             if manner.is_beside:
-                logs = [log for log in logs if (self.folder / log).stat().st_size]
+                # Two logs that both begin with the same damaged line look alike until the second line.
+                logs = [log for log in logs if (self.folder / log).read_bytes().count(b"\n") > 1]
                 self._rotated_beside.update(logs)
             if logs:
                 self.rotator.rotate(manner, logs, is_locked=True)
