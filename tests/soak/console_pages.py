@@ -9,12 +9,14 @@ from urllib.parse import urlencode
 from ccfs.console.routes import ROUTES
 from ccfs.server.node import utc_now
 from tests.console.demo_site import LONDON
-from tests.console.jobs.job_site import ZONE, JobSite
+from tests.console.jobs.job_site import KNOWN_RECORDING, ZONE, JobSite
+from tests.soak.console_objects import MadeByUser
 
 NO_PAGES = {  # redirects, files, parts of pages, and what needs a provider
     *("/console", "/console/", "/console/resume"),
     *("/console/audio", "/console/waveform", "/console/download", "/console/calls/csv", "/console/calls/suggest"),
     *("/console/audit/csv", "/console/audit/jsonl", "/console/statistics/csv", "/console/bulk-download/zip"),
+    *("/console/evaluations/csv", "/console/guest/audio"),
     *("/console/oidc", "/console/oidc/callback", "/console/oidc/logout"),
 }
 
@@ -25,11 +27,12 @@ def list_page_paths(*, is_public: bool) -> list[str]:
     return [route.path for route in routes if route.path not in NO_PAGES]
 
 
-def build_addresses(site: JobSite, setup_token: str, bulk_download: str) -> dict[str, list[str]]:
+def build_addresses(site: JobSite, setup_token: str, made: MadeByUser) -> dict[str, list[str]]:
     """Return the addresses of pages that need parameters, by path: with data and without any."""
     account, app = {"account": site.demo.build_account_param(LONDON)}, {"app": site.demo.app.ak}
     day = f"{utc_now().astimezone(ZONE).date() - timedelta(days=1):%Y-%m-%d}"
     ((export, receiver),) = site.demo.query("SELECT export, receiver FROM deliveries")
+    call = {"id": site.call.call_id, "agent": site.call.agent_id}
     queries: dict[str, list[dict[str, str]]] = {
         "/console/setup": [{"link": setup_token}, {"link": "x"}],
         "/console/calls": [account | {"period": "7"}, account | {"caller": "1"}, account | {"min_talk": "?"}],
@@ -46,7 +49,23 @@ def build_addresses(site: JobSite, setup_token: str, bulk_download: str) -> dict
         "/console/exports": [app, app | {"condition": "failed"}],
         "/console/callbacks": [app],
         "/console/callbacks/retry": [app | {"receiver": receiver}],
-        "/console/bulk-download": [account | {"id": bulk_download}],
+        "/console/bulk-download": [account | {"id": made.bulk_download}],
+        "/console/saved-searches": [account],
+        "/console/links": [account],
+        "/console/links/new": [account | {"id": site.call.call_id, "recording": KNOWN_RECORDING}],
+        "/console/guest": [{"link": made.guest_link}, {"link": "x"}],
+        "/console/evaluations": [account, account | {"agent": "x"}],
+        "/console/evaluation": [account | {"id": number} for number in (made.evaluation, made.draft)],
+        "/console/evaluation-forms": [account],
+        "/console/evaluation-form": [account | {"id": made.form}],
+        "/console/evaluation-form/edit": [account, account | {"id": made.form}],
+        "/console/to-score": [account],
+        "/console/sampling-rules": [account],
+        "/console/calibrations": [account],
+        "/console/calibration/new": [account | call | {"form": made.form}],
+        "/console/calibration": [account | {"id": made.calibration}],
+        "/console/my-evaluations": [account],
+        "/console/my-evaluation": [account | {"id": made.evaluation}],
         "/console/audit": [{}, {"actor": "nobody"}],
         "/console/settings": [{}, {"q": "no such setting"}],
     }

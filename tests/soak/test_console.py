@@ -20,7 +20,7 @@ from ccfs.model.identity.user import Grant, Role, User
 from ccfs.server.node import utc_now
 from tests import databases
 from tests.console.chromium import AXE, RULES, open_browser, open_page
-from tests.console.console_client import PASSWORD, ConsoleClient
+from tests.console.console_client import PASSWORD
 from tests.console.demo_site import LONDON
 from tests.console.firefox import start_firefox
 from tests.console.jobs.chromium_user import ChromiumUser
@@ -28,10 +28,11 @@ from tests.console.jobs.counted_user import CountedUser, link
 from tests.console.jobs.firefox_user import FirefoxUser
 from tests.console.jobs.job_site import JobSite, run_job_site
 from tests.console.jobs.runs import format_table, run_all_jobs
+from tests.soak.console_objects import allow_guest_links, make_objects
 from tests.soak.console_pages import build_addresses, list_page_paths
 
 ROOT = Path(__file__).parents[2]
-MISSING = ("setup?link=x",)  # pages that say that something does not exist
+MISSING = ("setup?link=x", "guest?link=x")  # pages that say that something does not exist
 WIDTHS, LANGUAGES, THEMES = (390, 1280, 1920), ("en", "zh"), ("light", "dark")
 BROWSER_TESTS = sorted(
     str(file.relative_to(ROOT))
@@ -52,6 +53,7 @@ READY = "return document.readyState === 'complete' && !document.querySelector('.
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JobSite]:
     """The site of the jobs, whose pages are only read."""
     with run_site(request, tmp_path_factory.mktemp("site")) as site:
+        allow_guest_links(site)
         yield site
 
 
@@ -69,7 +71,7 @@ def run_site(request: pytest.FixtureRequest, folder: Path) -> Iterator[JobSite]:
         if request.param == "postgresql":
             server = request.getfixturevalue("postgres_url")
             more = {"database_url": stack.enter_context(databases.create_database(server))}
-        yield stack.enter_context(run_job_site(folder, **more))
+        yield stack.enter_context(run_job_site(folder, guest_links=True, **more))
 
 
 @pytest.fixture(params=["chromium", "firefox"])
@@ -91,20 +93,12 @@ def find_user(site: JobSite, name: str) -> User | None:
 
 
 def add_operator(site: JobSite, name: str) -> None:
+    """Add an operator who is also an agent of the account."""
+    agent = Grant(role=Role.AGENT, app=site.demo.app.id, account_id=LONDON, agent_id=site.call.agent_id)
     with site.demo.server.node.database.write_transaction() as connection:
-        if users.find_by_name(connection, name) is None:
-            added = users.add(connection, name, passwords.hash_password(PASSWORD), utc_now())
-            users.grant_role(connection, added, Grant(role=Role.OPERATOR))
-
-
-def request_bulk_download(site: JobSite, name: str) -> str:
-    """Let a user request a zip. Return its id."""
-    client = ConsoleClient(server=site.demo.server)
-    assert client.sign_in(name).status == 303
-    account = site.demo.build_account_param(LONDON)
-    reply = client.post("/console/bulk-downloads", account=account, all="yes", period="7")
-    assert reply.status == 303, reply.body
-    return reply.headers["location"].partition("id=")[2]
+        added = users.add(connection, name, passwords.hash_password(PASSWORD), utc_now())
+        for grant in (Grant(role=Role.OPERATOR), agent):
+            users.grant_role(connection, added, grant)
 
 
 def sign_in(site: JobSite, user: CountedUser, name: str) -> None:
@@ -141,15 +135,15 @@ def test_every_job_is_done(new_site: JobSite, user: CountedUser) -> None:
 def test_every_page_is_accessible_and_narrow_enough(
     site: JobSite, user: CountedUser, language: str, theme: str, width: int
 ) -> None:
-    name = "olga"
+    name = f"olga-{language}-{theme}-{width}-{type(user).__name__.lower()}"
     add_operator(site, name)
-    bulk_download = request_bulk_download(site, name)
+    made = make_objects(site, name)
     user.set_screen(width, 900, theme)
     user.open(site.demo.build_url("login"))
     user.click(f"//footer//button[@value='{language}']")
     user.wait_for("return document.documentElement.lang.startsWith(arguments[0])", language)
     token = create_setup_link(site.demo.server.node, find_user(site, "sue"), "").partition("=")[2]
-    addresses = build_addresses(site, token, bulk_download)
+    addresses = build_addresses(site, token, made)
     faults = {}
     public = [url for path in list_page_paths(is_public=True) for url in addresses.get(path, [path])]
     for url in public:
@@ -158,7 +152,7 @@ def test_every_page_is_accessible_and_narrow_enough(
     for path in list_page_paths(is_public=False):
         for url in addresses.get(path, [path]):
             faults[url] = find_faults(user, f"http://localhost:{site.demo.server.port}{url}")
-    assert len(faults) > 30
+    assert len(faults) > 55
     assert {url: wrong for url, wrong in faults.items() if wrong} == {}
 
 

@@ -32,6 +32,7 @@ ZONE = ZoneInfo("Europe/London")
 SUPERVISOR, LISTENER = "anna", "emil"
 QUEUE, REJECTED_LINE = "sales", '"","02079460","600","no line of this kind"\n'
 TODAY_ANSWERED, TODAY_ABANDONED = 3, 1
+KNOWN_RECORDING = "/0/1/record/known.wav"  # of the known call
 MISSING_FILE = "never-arrived.wav"
 TALK_SECONDS = 200  # of the known call, over three minutes
 HOLD_SECONDS = (60, 90)  # after the agent has answered
@@ -122,7 +123,7 @@ def _add_known_call(demo: DemoSite) -> KnownCall:
     assert answered_at is not None
     with node.database.write_transaction() as connection:
         cdrs.add(connection, demo.app, [leg])
-    names = {"file_name": "/0/1/record/known.wav", "original_file_name": "Y:/1/0/known.V3", "caller_no": leg.caller_no}
+    names = {"file_name": KNOWN_RECORDING, "original_file_name": "Y:/1/0/known.V3", "caller_no": leg.caller_no}
     call: dict[str, Any] = {
         "call_id": leg.call_id,
         "call_begin": answered_at,
