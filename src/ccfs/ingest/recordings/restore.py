@@ -1,5 +1,6 @@
 """Store lost recordings again, from the switch's files that they were stored from."""
 
+import hashlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -54,11 +55,10 @@ def _restore(run: IngestRun, app: App, lost: LostBlob, find_files: FileFinder | 
         return False
     files = [(Path(source.path), "") for source in sources if source.source_sha256 == recording.source_sha256]
     for path, name in [*files, *(find_files(recording) if find_files else ())]:
-        audio = _store(run, app, path, name)
+        # Only the same bytes are stored: those of a changed file may have the key of another recording, whose they are.
+        audio = _store(run, app, path, name) if _has_hash(path, recording.source_sha256) else None
         if audio is not None and audio.source_sha256 == recording.source_sha256:
             return _save(run, app, lost, recording, audio)
-        if audio is not None and audio.blob.key != recording.blob.key:
-            run.primary_location.delete(audio.blob.key)  # the file has changed since: it is ingested like a new one
     with run.database.write_transaction() as connection:
         lost_blobs.set_tried(connection, app, lost, run.now())
     return False
@@ -72,6 +72,12 @@ def _is_back(run: IngestRun, blob: BlobRef) -> bool:
     """Return whether the original bytes are available again, as far as their location knows."""
     with suppress(OSError):
         return run.replicas is not None and not run.replicas.is_lost(blob, check_bytes=True)
+    return False
+
+
+def _has_hash(path: Path, sha256: str) -> bool:
+    with suppress(OSError), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
     return False
 
 
