@@ -140,13 +140,20 @@ class Week:
     def _has_read_all(self) -> bool:
         """Return whether every log, and every file that was rotated from one, is known and was read to its end."""
         rotated = self.site.read_rows(schema.rotated_files, "state", "size", "offset", "modified_ns")
-        cursors = dict(self.site.read_rows(schema.source_cursors, "path", "offset"))
+        rows = self.site.read_rows(schema.source_cursors, "path", "offset", "head")
+        cursors = {path: (offset, head) for path, offset, head in rows}
         logs = [self.folder / log for log in LOGS if (self.folder / log).exists()]
         read = {(size, at) for state, size, offset, at in rotated if state == READ or size == offset}
         files = [path.stat() for path in self.rotator.list_rotated()]
-        return all(cursors.get(f"{ACCOUNT_ID}:{log}", 0) == log.stat().st_size for log in logs) and all(
+        return all(_is_read(log, *cursors.get(f"{ACCOUNT_ID}:{log}", (0, b""))) for log in logs) and all(
             (file.st_size, file.st_mtime_ns) in read for file in files
         )
+
+
+def _is_read(log: Path, offset: int, head: bytes) -> bool:
+    """Return whether a log was read to its end, and not a log of the same size before it."""
+    content = log.read_bytes()
+    return len(content) == offset and content.startswith(head)
 
 
 def run_reference(site: IngestSite, folder: Path) -> dict[str, Rows]:

@@ -1,5 +1,6 @@
 """Bulk downloads, their items and their job queue on both engines: leases, progress, ownership and metrics."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -87,6 +88,21 @@ def claim_existing(database: Database, lease: str = "first", now: datetime = NOW
     claimed = claim_bulk_download(database, lease, now)
     assert claimed is not None
     return claimed
+
+
+def test_a_user_s_requests_at_one_moment_stay_below_the_limit_in_all_apps_together(
+    database: Database, app: App, other_app: App, user_id: int
+) -> None:
+    def request(number: int) -> bool:
+        with database.write_transaction() as connection:
+            owner = (app, other_app)[number % 2]
+            return bulk_downloads.add_if_fewer(connection, owner, make_bulk_download(user_id, number), 3)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(request, range(12))) == 3
+    with database.write_transaction() as connection:
+        colleague = users.add(connection, "lucy", "", NOW).id
+        assert bulk_downloads.add_if_fewer(connection, app, make_bulk_download(colleague, 20), 3)
 
 
 def test_a_claimed_bulk_download_is_as_it_was_requested(database: Database, app: App, user_id: int) -> None:

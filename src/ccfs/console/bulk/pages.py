@@ -24,7 +24,7 @@ from ccfs.web.responses.types import BytesResponse, Response
 
 CALL_FIELD_PREFIX = "call."  # of the names of ticked calls' fields
 MAX_SELECTED = 1000  # calls of one bulk download; list.js has the same number
-MAX_PENDING = 5  # bulk downloads of one user in an app that may be under way
+MAX_PENDING = 5  # bulk downloads of one user that may be under way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
-from ccfs.db.row_limit import has_room
+from ccfs.db.row_limit import are_fewer, lock_owner
 from ccfs.db.tenant.recordings import get_column_values
 from ccfs.model.bulk.bulk_download import BulkDownload, BulkDownloadState, BulkProgress, BulkRequest
 from ccfs.model.bulk.bulk_zip import CsvDigest, ZipSummary
@@ -59,9 +59,10 @@ def add(connection: Connection, app: App, bulk_download: BulkDownload) -> None:
 
 
 def add_if_fewer(connection: Connection, app: App, bulk_download: BulkDownload, limit: int) -> bool:
-    """Store a request if fewer than `limit` of the user are due in the app; return whether it was stored."""
+    """Store a request if fewer than `limit` of the user are due, in whatever apps; return whether it was stored."""
+    lock_owner(connection, schema.users, bulk_download.user_id)
     is_due = (_TABLE.c.user_id == bulk_download.user_id) & (_TABLE.c.state == BulkDownloadState.DUE)
-    if not has_room(connection, app, _TABLE, (_TABLE.c.app == app.id) & is_due, limit):
+    if not are_fewer(connection, _TABLE, is_due, limit):
         return False
     add(connection, app, bulk_download)
     return True

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
 from ccfs.db.job_queue import EXPORTS
-from ccfs.db.row_limit import lock_app
+from ccfs.db.row_limit import has_room
 from ccfs.db.tenant.recordings import get_column_values
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.exports.export import Export, ExportFilter, ExportKind, ExportState
@@ -70,11 +70,9 @@ def add(connection: Connection, app: App, export: Export) -> None:
 def add_if_fewer(connection: Connection, app: App, export: Export, limit: int) -> bool:
     """Store a request if fewer than `limit` of the app are not ready yet, 0: however many; return whether it was stored."""
     is_due = _TABLE.c.state == sa.literal_column("'due'")  # a literal, as in the partial index
-    if limit:  # ordered, so that PostgreSQL reads the partial index
-        lock_app(connection, app)
-        waiting = sa.select(_TABLE.c.due_at).where(_TABLE.c.app == app.id, is_due).order_by(_TABLE.c.due_at)
-        if connection.execute(waiting.offset(limit - 1).limit(1)).first() is not None:
-            return False
+    own = (_TABLE.c.app == app.id) & is_due
+    if limit and not has_room(connection, app, _TABLE, own, limit, order=_TABLE.c.due_at):
+        return False
     add(connection, app, export)
     return True
 
