@@ -1,6 +1,5 @@
 """Store lost recordings again, from the switch's files that they were stored from."""
 
-import hashlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -11,7 +10,7 @@ from ccfs.db.tenant import lost_blobs, recordings
 from ccfs.db.tenant.ingest import recording_sources
 from ccfs.db.tenant.lost_blobs import LostBlob
 from ccfs.ingest.context import IngestRun
-from ccfs.ingest.recordings.store_audio import StillGrowing, StoredAudio
+from ccfs.ingest.recordings.store_audio import StillGrowing, StoredAudio, hash_file
 from ccfs.logs import get_logger
 from ccfs.media.codec_table import UnknownAudio
 from ccfs.model.blobs.blob_ref import BlobRef
@@ -76,8 +75,8 @@ def _is_back(run: IngestRun, blob: BlobRef) -> bool:
 
 
 def _has_hash(path: Path, sha256: str) -> bool:
-    with suppress(OSError), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    with suppress(UnknownAudio, FileNotFoundError):
+        return hash_file(path) == sha256
     return False
 
 

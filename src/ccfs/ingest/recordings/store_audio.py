@@ -117,6 +117,12 @@ def measure_file(path: Path) -> float:
         return 0.0
 
 
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file. Raise UnknownAudio for a pipe, device or link, FileNotFoundError."""
+    with _open_file(path) as file:
+        return _hash(file)
+
+
 def _open_file(path: Path) -> BinaryIO:
     """Open a plain file. Raise UnknownAudio for a pipe or device, UnreadableAudio for a link."""
     try:
