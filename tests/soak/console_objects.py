@@ -1,14 +1,12 @@
 """What a user makes in the console, so that every page of it has something to show."""
 
-import re
 from dataclasses import dataclass
-from html import unescape
-from urllib.parse import parse_qs, urlsplit
 
 from ccfs.db.system import tenants
 from tests.console.console_client import ConsoleClient, extract_text
 from tests.console.demo_site import LONDON
-from tests.console.jobs.job_site import KNOWN_RECORDING, SUPERVISOR, JobSite
+from tests.console.jobs.job_site import KNOWN_RECORDING, SUPERVISOR, TODAY_AGENT, JobSite
+from tests.console.links.conftest import read_link_token
 from tests.console.quality.quality_forms import FORM_FIELDS, GOOD_ANSWERS
 
 
@@ -38,16 +36,15 @@ def make_objects(site: JobSite, name: str) -> MadeByUser:
 
     form = post("evaluation-form/edit", **FORM_FIELDS)
     called = {"id": site.call.call_id, "agent": site.call.agent_id, "form": form}
-    evaluation, draft = post("evaluation/start", **called), ""
+    evaluation = post("evaluation/start", **called)
     post("evaluation", evaluation=evaluation, revision="0", **GOOD_ANSWERS)
-    draft = post("evaluation/start", **called)
     post("sampling-rules", **called, period="week", calls="2", direction="")
     post("saved-searches/save", name=f"Search of {name}", query="period=7")
     return MadeByUser(
         bulk_download=post("bulk-downloads", all="yes", period="7"),
         form=form,
         evaluation=evaluation,
-        draft=draft,
+        draft=post("evaluation/start", **called | {"id": site.unrecorded_call, "agent": TODAY_AGENT}),
         calibration=post("calibration/new", **called, **{f"scorer.{name}": "on", f"scorer.{SUPERVISOR}": "on"}),
         guest_link=_make_guest_link(site, client),
     )
@@ -63,6 +60,4 @@ def _make_guest_link(site: JobSite, client: ConsoleClient) -> str:
     account = {"account": site.demo.build_account_param(LONDON)}
     reply = client.post("/console/links", **account, id=site.call.call_id, recording=KNOWN_RECORDING, hours="24")
     assert reply.status == 303, extract_text(reply)
-    found = re.search(r'id="link">([^<]+)<', client.get(reply.headers["location"]).body.decode())
-    assert found
-    return parse_qs(urlsplit(unescape(found[1])).query)["link"][0]
+    return read_link_token(client, reply)

@@ -32,6 +32,7 @@ ZONE = ZoneInfo("Europe/London")
 SUPERVISOR, LISTENER = "anna", "emil"
 QUEUE, REJECTED_LINE = "sales", '"","02079460","600","no line of this kind"\n'
 TODAY_ANSWERED, TODAY_ABANDONED = 3, 1
+TODAY_AGENT = "1004"
 KNOWN_RECORDING = "/0/1/record/known.wav"  # of the known call
 MISSING_FILE = "never-arrived.wav"
 TALK_SECONDS = 200  # of the known call, over three minutes
@@ -171,7 +172,7 @@ def _add_calls_of_today(demo: DemoSite) -> None:
 
 
 def make_leg(
-    key: str, begin: datetime, is_answered: bool, *, queue: str = QUEUE, agent: str = "1004", **more: Any
+    key: str, begin: datetime, is_answered: bool, *, queue: str = QUEUE, agent: str = TODAY_AGENT, **more: Any
 ) -> Cdr:
     """Return the only leg of a call that waited ten seconds, or was abandoned then."""
     waited = begin + timedelta(seconds=10)

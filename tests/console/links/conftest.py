@@ -60,10 +60,7 @@ class GuestLinkSite:
         """Make a link and return its token."""
         reply = self.request_link(who, **fields)
         assert reply.status == 303, reply.body.decode()
-        page = self.sign_in(who).get(reply.headers["location"]).body.decode()
-        found = re.search(r'id="link">([^<]+)<', page)
-        assert found
-        return parse_qs(urlsplit(unescape(found[1])).query)["link"][0]
+        return read_link_token(self.sign_in(who), reply)
 
     def open_link(self, guest: ConsoleClient, token: str, password: str = "") -> Reply:
         """Return the response to the button that plays, as a browser sends it from a page without a referrer."""
@@ -90,6 +87,13 @@ class GuestLinkSite:
         query = sa.select(table.c.target).where(table.c.action == action, table.c.actor == actor).order_by(table.c.id)
         with self.server.node.database.read_transaction() as connection:
             return list(connection.execute(query).scalars())
+
+
+def read_link_token(client: ConsoleClient, reply: Reply) -> str:
+    """Return the token of a new link from the page to which its form leads."""
+    found = re.search(r'id="link">([^<]+)<', client.get(reply.headers["location"]).body.decode())
+    assert found
+    return parse_qs(urlsplit(unescape(found[1])).query)["link"][0]
 
 
 def make_wav() -> bytes:
